@@ -1,0 +1,43 @@
+"""The command line: one function a command, each in a file of its own.
+
+Exit status: 0 done, 1 something failed or a difference was found, 2 the command cannot be
+carried out as asked.
+"""
+
+import sys
+
+from cyclopts import App
+
+from swapstats import __version__
+from swapstats.errors import Rejected, SwapstatsError
+
+_HELP = """Exact real-time statistics per token from DEX swaps and exchange trades.
+
+Swaps come in from a source, go through a durable log into sliding windows per token, and go out
+by HTTP, WebSocket and a page. Everything is kept in one data directory; kill it at any moment
+and start it again.
+
+Begin with `swapstats run` and open the address it names.
+"""
+
+app = App(name="swapstats", help=_HELP, version=__version__, help_format="markdown")
+app.command("swapstats.cli.replay:replay_command", name="replay")
+
+
+def main() -> None:
+    """Run the command line; errors become one line and an exit status."""
+    try:
+        status = app(result_action="return_value")
+    except Rejected as error:
+        _complain(error)
+        sys.exit(2)
+    except SwapstatsError as error:
+        _complain(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _complain(error: SwapstatsError) -> None:
+    print(f"swapstats: {error}", file=sys.stderr)

@@ -1,0 +1,74 @@
+"""From a source into the log: partition by token key, append with the source's position.
+
+The position is written in the transaction that writes the messages, so a source resumes right
+after the last message that is safe.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from swapstats.core.decode import choose_partitions
+from swapstats.core.hash_key import HashKey
+from swapstats.ports.observer import IngestObserver
+from swapstats.ports.source import Source, SourceBatch
+from swapstats.ports.swap_log import SwapLog
+
+
+class Ingest:
+    """Writes sources into the log; one writer thread serves all of them.
+
+    Args:
+        log: where messages go.
+        key: hash key, for decoding token keys.
+        now_ms: append times.
+        on_append: called after each append, from the writer thread.
+        observer: who measures.
+    """
+
+    def __init__(
+        self,
+        log: SwapLog,
+        key: HashKey,
+        now_ms: Callable[[], int],
+        on_append: Callable[[], None],
+        observer: IngestObserver,
+    ) -> None:
+        self._log = log
+        self._key = key
+        self._now_ms = now_ms
+        self._on_append = on_append
+        self._observer = observer
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
+
+    async def pump(self, source: Source) -> None:
+        """Write everything a source gives, until it ends or the task is cancelled.
+
+        Raises:
+            Rejected: the source cannot go on from its position.
+            StoreFull: no space; what was acknowledged is safe.
+        """
+        loop = asyncio.get_running_loop()
+        position = self._log.position(source.name)
+        async for batch in source.open(position):
+            append = loop.run_in_executor(self._writer, self._append, source.name, batch)
+            try:
+                await asyncio.shield(append)
+            except asyncio.CancelledError:
+                await append  # a half-done append must not outlive the log
+                raise
+
+    async def run_on_writer(self, work: Callable[[], None]) -> None:
+        """Run other work on the log (retention) between two appends."""
+        await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    def close(self) -> None:
+        """Wait for the running append and release the thread."""
+        self._writer.shutdown()
+
+    def _append(self, source: str, batch: SourceBatch) -> None:
+        now_ms = self._now_ms()
+        partitions = choose_partitions(batch.block, self._key, self._log.partition_count, now_ms)
+        self._log.append(batch.block, partitions, now_ms, {source: batch.position})
+        self._observer.appended(source, len(batch.block), int(batch.block.bounds[-1]))
+        self._on_append()

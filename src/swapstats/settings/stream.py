@@ -1,0 +1,272 @@
+"""Keys of the stream: data directory, log, ingest, windows and sources.
+
+Half of the table of every key (the other half is `serving.py`): one frozen dataclass a section,
+one line a key. Together they are the whole configuration and the capacity document: whatever can
+be set or is limited is here, with its default, unit and bounds. Spans are integer milliseconds and
+sizes integer bytes in the program; the defaults are written as people write them.
+"""
+
+from dataclasses import dataclass, field
+
+from swapstats.settings.key import DAY_MS, GIB, HOUR_MS, KIB, MIB, MINUTE_MS, SECOND_MS, key
+from swapstats.settings.kinds import (
+    BOOLEAN,
+    INTEGER,
+    LIST,
+    SIZE,
+    SPAN,
+    SPAN_MS,
+    SPANS,
+    TEXT,
+    choice,
+)
+
+_NO_KAFKA = "the log is embedded in `data.dir` and swaps come from `source.use`"
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The directory that holds the log, the checkpoints and the dead letters."""
+
+    dir: str = key("dir", TEXT, "data", "Data directory; made if absent, one writer at a time.")
+    durability: str = key(
+        "durability",
+        choice("process", "full"),
+        "process",
+        "`process` survives a kill of the process, `full` also a power loss, at some speed.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSettings:
+    """The log's shape."""
+
+    partitions: int = key(
+        "partitions",
+        INTEGER,
+        "4",
+        "Partitions of the log; chosen when the data directory is made.",
+        bounds=(1, 1024),
+        flag="--partitions",
+        unit="partitions",
+    )
+    replication: int = key(
+        "replication",
+        INTEGER,
+        "1",
+        "Copies of each partition.",
+        not_yet="the embedded log keeps one copy in `data.dir`",
+        unit="copies",
+    )
+    retention_ms: int = key(
+        "retention_ms",
+        SPAN_MS,
+        "0",
+        "How long the log keeps records.",
+        superseded="`log.retention`, which by default keeps what the windows need",
+    )
+    cleanup_policy: str = key(
+        "cleanup_policy",
+        TEXT,
+        "delete",
+        "How the broker cleans the topic.",
+        not_yet="the embedded log always deletes, by `log.retention` and `log.size_max`",
+    )
+    segment_ms: int = key(
+        "segment_ms",
+        SPAN_MS,
+        "0",
+        "Age at which the broker starts a new segment.",
+        not_yet="the embedded log chooses its segments itself",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """How swaps come in."""
+
+    broker_type: str = key(
+        "broker_type",
+        choice("embedded", "kafka", "redpanda"),
+        "embedded",
+        "Where the log is; only `embedded` is built yet, `run` refuses the others.",
+    )
+    embedded_fallback: bool = key(
+        "embedded_fallback",
+        BOOLEAN,
+        "false",
+        "Run on the embedded log although `ingest.broker_type` names a broker.",
+        flag="--embedded",
+    )
+    brokers: tuple[str, ...] = key("brokers", LIST, (), "Brokers to connect to.", not_yet=_NO_KAFKA)
+    topic: str = key("topic", TEXT, "raw-swaps", "Topic to read.", not_yet=_NO_KAFKA)
+    group_id: str = key("group_id", TEXT, "swapstats", "Consumer group.", not_yet=_NO_KAFKA)
+    start: str = key(
+        "start",
+        TEXT,
+        "earliest",
+        "Where a first start begins to read.",
+        not_yet="the embedded log is always read from its start or its newest checkpoint",
+    )
+    read_bytes_max: int = key(
+        "max_bytes",
+        SIZE,
+        "4MiB",
+        "Most bytes read from the log at once (at least one record is).",
+        bounds=(64 * KIB, GIB),
+    )
+    topic_cfg: TopicSettings = field(default_factory=TopicSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The windows and the rules of time."""
+
+    windows_ms: tuple[int, ...] = key(
+        "windows",
+        SPANS,
+        ("5m", "1h", "24h"),
+        "Window widths, each a multiple of `app.bucket_step`, in the order they are served.",
+        bounds=(1, 16),
+        env="WINDOWS",
+        flag="--windows",
+    )
+    bucket_step_ms: int = key(
+        "bucket_step",
+        SPAN,
+        "5s",
+        "Bucket width: windows move on by this much.",
+        bounds=(100, DAY_MS),
+        env="BUCKET_STEP",
+        flag="--bucket-step",
+    )
+    grace_ms: int = key(
+        "grace",
+        SPAN,
+        "120s",
+        "A swap is late if older than the newest of its partition by more than this.",
+        bounds=(0, 366 * DAY_MS),
+    )
+    late: str = key(
+        "late",
+        choice("apply", "drop", "divert"),
+        "apply",
+        "What becomes of late swaps: correct the windows, drop, or keep them as late only.",
+    )
+    max_ahead_ms: int = key(
+        "max_ahead",
+        SPAN,
+        "1h",
+        "A swap whose time is further ahead of its append time is a dead letter.",
+        bounds=(0, 30 * DAY_MS),
+    )
+    clock_jump_ms: int = key(
+        "clock_jump",
+        SPAN,
+        "60s",
+        "A forward jump of the clock by more than this stops the tick until it is confirmed.",
+        bounds=(SECOND_MS, DAY_MS),
+    )
+    snapshot_interval_ms: int = key(
+        "snapshot_interval",
+        SPAN,
+        "5s",
+        "Time between two checkpoints.",
+        bounds=(100, HOUR_MS),
+    )
+    dedupe_ttl_ms: int = key(
+        "dedupe_ttl",
+        SPAN,
+        "0s",
+        "How long an event is remembered.",
+        superseded="`app.windows`: an event is remembered exactly as long as its time bucket",
+    )
+    tokens_max: int = key(
+        "tokens_max",
+        INTEGER,
+        "1000000",
+        "Most tokens held at once.",
+        bounds=(1, 100_000_000),
+        unit="tokens",
+    )
+    dead_letters_max: int = key(
+        "dead_letters_max",
+        INTEGER,
+        "100000",
+        "Most dead letters kept; the oldest go first, their counts stay.",
+        bounds=(1, 100_000_000),
+        unit="messages",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """How long the embedded log keeps what it took."""
+
+    retention_ms: int = key(
+        "retention",
+        SPAN,
+        "auto",
+        "How long records are kept; auto = widest window + `app.max_ahead` + 1h, the least.",
+        bounds=(HOUR_MS, 3660 * DAY_MS),
+        words={"auto": 0},
+    )
+    size_bytes_max: int = key(
+        "size_max",
+        SIZE,
+        "64GiB",
+        "Size of all partitions above which the oldest records already read are dropped.",
+        bounds=(16 * MIB, 1 << 50),
+        words={"unbounded": 0},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSource:
+    """The seeded demo market."""
+
+    seed: int = key(
+        "seed", INTEGER, "1", "Seed: the same seed makes the same market.", bounds=(0, 2**31 - 1)
+    )
+    rate: int = key(
+        "rate", INTEGER, "1000", "Swaps per second.", bounds=(1, 1_000_000), unit="swaps/s"
+    )
+    tokens: int = key(
+        "tokens", INTEGER, "3000", "Tokens in the market.", bounds=(1, 1_000_000), unit="tokens"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BinanceSource:
+    """Live public trades of Binance."""
+
+    symbols: tuple[str, ...] = key(
+        "symbols",
+        LIST,
+        ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "LINKUSDT"),
+        "Markets to take trades from.",
+        bounds=(1, 200),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """Where swaps come from."""
+
+    use: tuple[str, ...] = key(
+        "use",
+        LIST,
+        ("auto",),
+        "Sources to run; `auto` = Binance if it can be reached, else the demo market.",
+        bounds=(1, 64),
+        flag="--source",
+    )
+    auto_wait_ms: int = key(
+        "auto_wait",
+        SPAN,
+        "3s",
+        "How long `auto` waits for Binance before it takes the demo market.",
+        bounds=(100, MINUTE_MS),
+    )
+    demo: DemoSource = field(default_factory=DemoSource)
+    binance: BinanceSource = field(default_factory=BinanceSource)

@@ -1,0 +1,146 @@
+"""The embedded stores, and the aggregator that works on them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from swapstats.adapters.embedded.checkpoints import EmbeddedCheckpointStore
+from swapstats.adapters.embedded.dead_letters import EmbeddedDeadLetterStore
+from swapstats.adapters.embedded.directory import DataDirectory
+from swapstats.adapters.embedded.log import EmbeddedSwapLog
+from swapstats.core.hash_key import HashKey
+from swapstats.core.shard_config import ShardConfig
+from swapstats.model.effects import StatsUpdate
+from swapstats.model.window import WindowSpec
+from swapstats.ports.fan_out import FanOut
+from swapstats.ports.observer import AggregatorObserver
+from swapstats.roles.aggregator.options import AggregatorOptions
+from swapstats.roles.aggregator.run import Aggregator
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedStores:
+    """Everything a data directory holds, opened for writing.
+
+    Attributes:
+        directory: the directory and its lock.
+        log: the swap log.
+        checkpoints: the checkpoint store.
+        dead_letters: the refused messages.
+        key: the hash key.
+    """
+
+    directory: DataDirectory
+    log: EmbeddedSwapLog
+    checkpoints: EmbeddedCheckpointStore
+    dead_letters: EmbeddedDeadLetterStore
+    key: HashKey
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        partition_count: int,
+        manifest: Mapping[str, Any],
+        *,
+        durability: Literal["process", "full"] = "process",
+        rebuild: bool = False,
+    ) -> Self:
+        """Open (or make) a data directory.
+
+        Args:
+            path: the directory.
+            partition_count: partitions of the log.
+            manifest: settings that shape the directory; others than before are refused.
+            durability: `process` or `full`.
+            rebuild: a lost hash key may be replaced, for the state is made anew.
+
+        Raises:
+            StoreError: see its kinds.
+            SettingsMismatch: made with other settings.
+            KeyMismatch: the hash key is lost while checkpoints need it.
+        """
+        directory = DataDirectory.open(path, writer=True)
+        try:
+            directory.ensure_manifest(manifest)
+            has_state = directory.checkpoints_path.exists()
+            checkpoints = EmbeddedCheckpointStore(directory.checkpoints_path, durability=durability)
+            may_create = rebuild or not (has_state and checkpoints.has_revisions())
+            secret, _ = directory.hash_key(may_create=may_create)
+            return cls(
+                directory=directory,
+                log=EmbeddedSwapLog(directory.log_path, partition_count, durability=durability),
+                checkpoints=checkpoints,
+                dead_letters=EmbeddedDeadLetterStore(
+                    directory.dead_letters_path, durability=durability
+                ),
+                key=HashKey.of(secret),
+            )
+        except BaseException:
+            directory.close()
+            raise
+
+    def close(self) -> None:
+        """Close every file and free the lock."""
+        self.dead_letters.close()
+        self.checkpoints.close()
+        self.log.close()
+        self.directory.close()
+
+
+class NoFanOut:
+    """Hands updates to nobody: for work that nobody watches."""
+
+    def publish(self, update: StatsUpdate) -> None:
+        """Ignore."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRules:
+    """The settings every shard shares.
+
+    Attributes:
+        spec: step and windows.
+        grace_ms: see `ShardConfig`.
+        late: see `ShardConfig`.
+        max_ahead_ms: see `ShardConfig`.
+    """
+
+    spec: WindowSpec
+    grace_ms: int
+    late: str
+    max_ahead_ms: int | None
+
+
+def make_aggregator(
+    stores: EmbeddedStores,
+    rules: ShardRules,
+    options: AggregatorOptions,
+    now_ms: Callable[[], int],
+    fan_out: FanOut,
+    observer: AggregatorObserver,
+) -> Aggregator:
+    """Make an aggregator that owns every partition of the embedded log."""
+    configs = [
+        ShardConfig(
+            partition=partition,
+            spec=rules.spec,
+            key=stores.key,
+            grace_ms=rules.grace_ms,
+            late=rules.late,
+            max_ahead_ms=rules.max_ahead_ms,
+            event_clock=options.event_clock,
+        )
+        for partition in range(stores.log.partition_count)
+    ]
+    return Aggregator(
+        configs,
+        stores.log,
+        stores.checkpoints,
+        stores.dead_letters,
+        fan_out,
+        observer,
+        now_ms,
+        options,
+    )
