@@ -21,7 +21,20 @@ Begin with `swapstats run` and open the address it names.
 """
 
 app = App(name="swapstats", help=_HELP, version=__version__, help_format="markdown")
-app.command("swapstats.cli.replay:replay_command", name="replay")
+_COMMANDS = {
+    "run": "swapstats.cli.run:run_command",
+    "replay": "swapstats.cli.replay:replay_command",
+    "stats": "swapstats.cli.stats:stats_command",
+    "top": "swapstats.cli.stats:top_command",
+    "audit": "swapstats.cli.audit:audit_command",
+    "explain": "swapstats.cli.explain:explain_command",
+    "dead-letters": "swapstats.cli.dead_letters:dead_letters_command",
+    "bench": "swapstats.cli.bench:bench_command",
+    "config": "swapstats.cli.config:app",
+    "confirm-clock": "swapstats.cli.stats:confirm_clock_command",
+}
+for _name, _where in _COMMANDS.items():
+    app.command(_where, name=_name)
 
 
 def main() -> None:

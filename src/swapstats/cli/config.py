@@ -7,14 +7,16 @@ import json
 import re
 import sys
 from io import StringIO
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
+from cyclopts import App, Parameter
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from swapstats.errors import UsageError
-from swapstats.settings import KEYS, Key, Settings, Status, value_of
+from swapstats.settings import KEYS, Key, Settings, Status, load, value_of
 from swapstats.settings.document import nested_yaml, yaml_text
 from swapstats.settings.kinds import Raw
 
@@ -151,3 +153,24 @@ def show(settings: Settings, format: str = "table") -> None:  # noqa: A002 - nam
         Console().print(_table(settings))
     else:
         sys.stdout.write(config_show(settings, format))
+
+
+app = App(name="config", help="Look at the configuration.")
+
+
+@app.command(name="show")
+def show_command(
+    *,
+    config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
+    output: Annotated[str, Parameter(name=["--format"])] = "table",
+) -> None:
+    """Show the effective settings with their units, and where each came from.
+
+    Parameters
+    ----------
+    config
+        YAML file with settings.
+    output
+        `table`, `yaml` (a file that loads again) or `json`.
+    """
+    show(load(config), output)

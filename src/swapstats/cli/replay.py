@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from swapstats.adapters.sources.ndjson import NdjsonSource
+from swapstats.adapters.sources.text_files import STDIN
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.errors import UsageError
 from swapstats.ports.observer import Silent
@@ -28,7 +31,7 @@ FILES_MAX = 10_000
 
 
 def replay_command(
-    *files: str,
+    *files: Annotated[str, Parameter(allow_leading_hyphen=True)],
     data_dir: Path,
     report: Path | None = None,
     clock: Literal["event", "wall"] = "event",
@@ -80,6 +83,12 @@ def replay_command(
     """
     if not 0 < len(files) <= FILES_MAX:
         raise UsageError(f"Expected 1 to {FILES_MAX} files to replay, was {len(files)}")
+    for file in files:
+        if file.startswith("-") and file != STDIN:
+            raise UsageError(
+                f"Expected an option of replay (see --help) or a file, was {file!r}: write "
+                f"./{file} for a file of that name"
+            )
     settings = load(
         config,
         flags={
@@ -136,8 +145,23 @@ def replay_command(
 async def _drive(
     source: NdjsonSource, ingest: Ingest, aggregator: Aggregator, show: Callable[[], None]
 ) -> int:
+    """Replay; SIGTERM ends it like Ctrl-C, with a last checkpoint, and the status of a SIGTERM."""
+    loop = asyncio.get_running_loop()
+    work = asyncio.ensure_future(replay(source, ingest, aggregator, show))
+    told = asyncio.Event()
+
+    def stop() -> None:
+        if not told.is_set():  # a second one must not break off the last checkpoint
+            told.set()
+            work.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
     try:
-        return await replay(source, ingest, aggregator, show)
+        return await work
+    except asyncio.CancelledError:
+        if told.is_set():
+            sys.exit(128 + signal.SIGTERM)
+        raise
     finally:
         await asyncio.to_thread(ingest.close)
 
@@ -164,7 +188,7 @@ def _manifest(
 ) -> dict[str, Any]:
     return {
         "purpose": "replay",
-        "files": [file if file == "-" else str(Path(file).resolve()) for file in files],
+        "files": [file if file == STDIN else str(Path(file).resolve()) for file in files],
         "step_ms": settings.app.bucket_step_ms,
         "windows_ms": list(settings.app.windows_ms),
         "partitions": settings.ingest.topic_cfg.partitions,

@@ -35,7 +35,10 @@ async def replay(
     """
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    worker = AggregatorThread(aggregator, lambda: loop.call_soon_threadsafe(ended.set))
+    def tell() -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    worker = AggregatorThread(aggregator, tell)
     worker.start()
     pump = asyncio.create_task(ingest.pump(source))
     watch = asyncio.create_task(ended.wait())

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from swapstats.adapters.embedded.checkpoints import EmbeddedCheckpointStore
+from swapstats.adapters.embedded.database import Durability
 from swapstats.adapters.embedded.dead_letters import EmbeddedDeadLetterStore
 from swapstats.adapters.embedded.directory import DataDirectory
 from swapstats.adapters.embedded.log import EmbeddedSwapLog
@@ -44,7 +45,7 @@ class EmbeddedStores:
         partition_count: int,
         manifest: Mapping[str, Any],
         *,
-        durability: Literal["process", "full"] = "process",
+        durability: str = "process",
         rebuild: bool = False,
     ) -> Self:
         """Open (or make) a data directory.
@@ -61,20 +62,19 @@ class EmbeddedStores:
             SettingsMismatch: made with other settings.
             KeyMismatch: the hash key is lost while checkpoints need it.
         """
+        sync: Durability = "full" if durability == "full" else "process"
         directory = DataDirectory.open(path, writer=True)
         try:
             directory.ensure_manifest(manifest)
             has_state = directory.checkpoints_path.exists()
-            checkpoints = EmbeddedCheckpointStore(directory.checkpoints_path, durability=durability)
+            checkpoints = EmbeddedCheckpointStore(directory.checkpoints_path, durability=sync)
             may_create = rebuild or not (has_state and checkpoints.has_revisions())
             secret, _ = directory.hash_key(may_create=may_create)
             return cls(
                 directory=directory,
-                log=EmbeddedSwapLog(directory.log_path, partition_count, durability=durability),
+                log=EmbeddedSwapLog(directory.log_path, partition_count, durability=sync),
                 checkpoints=checkpoints,
-                dead_letters=EmbeddedDeadLetterStore(
-                    directory.dead_letters_path, durability=durability
-                ),
+                dead_letters=EmbeddedDeadLetterStore(directory.dead_letters_path, durability=sync),
                 key=HashKey.of(secret),
             )
         except BaseException:

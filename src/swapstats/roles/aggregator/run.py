@@ -283,9 +283,8 @@ class Aggregator:
 
     def _progress(self, places: list[Place]) -> float:
         """How far the way to the old end of the log is done: the second half of the restore."""
-        todo = sum(
-            self._targets[place.partition] - self._begun[place.partition] for place in places
-        )
+        begun = sum(self._begun.values())
+        todo = sum(self._targets.values()) - begun
         done = sum(place.next_offset for place in places) - begun
         return 0.5 + 0.5 * min(1.0, done / todo) if todo else 1.0
 

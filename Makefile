@@ -1,0 +1,57 @@
+# Two commands do everything: `make run` and `make test`. `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Compiled bytecode makes every start quicker; some environments switch it off.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help run test lint format bench prove browser clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+$(READY): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+KERNELS := $(wildcard src/swapstats/core/kernels/*.py)
+$(VENV)/.warm: $(READY) $(KERNELS)
+	@echo "compiling kernels (once)"
+	@$(BIN)/python -m swapstats.warm
+	@touch $(VENV)/.warm
+
+run: $(VENV)/.warm ## Set up, then run everything: open http://127.0.0.1:8080
+	$(BIN)/swapstats run
+
+test: $(VENV)/.warm browser lint ## Set up, then run every check and test
+	$(BIN)/python -m pytest -m "not prove" --durations=15
+
+lint: $(READY) ## Style, types and layers
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## Put the style right
+	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff format src tests bench
+
+bench: $(VENV)/.warm ## Measure every claim (about 10 minutes)
+	$(BIN)/python bench/run_all.py
+
+prove: $(VENV)/.warm browser ## The long checks: 100 kills, many seeds
+	$(BIN)/python -m pytest -m prove --timeout 3600
+
+browser: ## Install Debian's chromium if it is missing and can be installed
+	@command -v chromium >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
+	  echo "no chromium: the browser tests will be skipped (Debian: apt install chromium)"; }
+
+clean: ## Remove what was made, but not data/
+	rm -rf $(VENV) build dist artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis

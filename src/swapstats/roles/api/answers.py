@@ -1,0 +1,259 @@
+"""The answers of the HTTP routes: values in, bytes out.
+
+Each public coroutine-free method is named after a route's `operation`. Nothing here knows aiohttp.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from swapstats.core.market import Market
+from swapstats.core.overview import (
+    OverviewSpec,
+    OverviewText,
+    join_overview,
+    overview_text,
+    search_text,
+)
+from swapstats.core.patch import data_text, fields_text, json_text
+from swapstats.errors import Transient
+from swapstats.model.health import Health, Readiness, ServiceState
+from swapstats.model.series import SeriesAnswer
+from swapstats.model.stats import FIELDS, WindowStats
+from swapstats.ports.clock import Clock
+from swapstats.roles.api.coalesced import Coalesced
+from swapstats.roles.api.docs_page import POLICY, docs_page
+from swapstats.roles.api.openapi import openapi_document
+from swapstats.roles.api.options import ApiOptions
+from swapstats.roles.api.problem import CONTENT_TYPE, Problem, not_ready, retry_after
+from swapstats.roles.api.routes import Route, Values
+from swapstats.roles.api.token_answer import find_or_refuse
+
+JSON = "application/json"
+SeriesReader = Callable[[str, int], Awaitable[SeriesAnswer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer.
+
+    Attributes:
+        body: its bytes.
+        status: HTTP status.
+        content_type: media type.
+        headers: further headers.
+    """
+
+    body: bytes
+    status: int = 200
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def problem_reply(problem: Problem) -> Reply:
+    """Make the HTTP answer of a problem."""
+    return Reply(problem.body(), problem.status, CONTENT_TYPE, problem.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the answers are made from, besides the market.
+
+    Attributes:
+        health: whether the process gets on.
+        readiness: whether the state may be served.
+        service: the rest of `/api/status`.
+        lag_ms: now minus the append time of the oldest record not read yet; 0 at the end.
+        series: last buckets of a token: (key, span_ms) -> answer.
+    """
+
+    health: Callable[[], Health]
+    readiness: Callable[[], Readiness]
+    service: Callable[[], ServiceState]
+    lag_ms: Callable[[], int]
+    series: SeriesReader
+
+
+class Answers:
+    """Answers routes.
+
+    Args:
+        market: all tokens.
+        options: limits.
+        sources: what else is known.
+        clock: for spans (monotonic).
+        routes: the table, for the OpenAPI document.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        options: ApiOptions,
+        sources: Sources,
+        clock: Clock,
+        routes: tuple[Route, ...],
+    ) -> None:
+        self._market = market
+        self._options = options
+        self._sources = sources
+        self._clock = clock
+        self._series_pending = 0
+        self._overviews: Coalesced[OverviewText] = Coalesced(market, clock, options.coalesce_ms)
+        self._searches: Coalesced[str] = Coalesced(market, clock, options.coalesce_ms)
+        document = openapi_document(routes, options, market.spec)
+        self._openapi = Reply(
+            msgspec.json.encode(document), content_type="application/vnd.oai.openapi+json"
+        )
+        self._docs = Reply(
+            docs_page(document),
+            content_type="text/html; charset=utf-8",
+            headers={"Content-Security-Policy": POLICY},
+        )
+
+    def require_ready(self) -> None:
+        """Refuse until the state is restored.
+
+        Raises:
+            Problem: `not-ready`.
+        """
+        state = self._sources.readiness()
+        if not state.ready:
+            raise not_ready(state)
+
+    def _find(self, values: Values) -> int:
+        quoted = values["numbers"] == "string"
+        return find_or_refuse(self._market, values["id"], self._options.listed, quoted=quoted)
+
+    def token_stats(self, values: Values) -> Reply:
+        """Answer one token's statistics."""
+        version = self._market.current(self._find(values))
+        places: tuple[int, ...] = values["windows"]
+        names = self._market.spec.names
+        text = data_text(
+            replace(version, rows=tuple(version.rows[place] for place in places)),
+            [names[place] for place in places],
+            quoted=values["numbers"] == "string",
+            lag_ms=self._sources.lag_ms(),
+        )
+        return Reply(text.encode())
+
+    async def token_series(self, values: Values) -> Reply:
+        """Answer the last buckets of one token."""
+        index = self._find(values)
+        key, symbol = self._market.key(index), self._market.symbol(index)
+        answer = await self._series(key, values["span"])
+        quoted = values["numbers"] == "string"
+        points = ",".join(
+            f'{{"start":{start_ms},{fields_text(_values(stats), quoted=quoted)}}}'
+            for start_ms, stats in answer.points
+        )
+        text = (
+            f'{{"token":{json_text(key)},"symbol":{json_text(symbol)},"as_of":{answer.as_of_ms},'
+            f'"end":{answer.end_ms},"step_ms":{answer.step_ms},"points":[{points}]}}'
+        )
+        return Reply(text.encode())
+
+    async def _series(self, key: str, span_ms: int) -> SeriesAnswer:
+        limit = self._options.series_pending_max
+        if self._series_pending >= limit:
+            raise Problem(
+                "busy",
+                f"Expected at most {limit} series in work, was one more; try again",
+                headers=retry_after(1_000),
+            )
+        self._series_pending += 1
+        try:
+            async with asyncio.timeout(self._options.series_timeout_ms / 1_000):
+                return await self._sources.series(key, span_ms)
+        except (TimeoutError, Transient) as error:
+            wait_ms = error.retry_after_ms if isinstance(error, Transient) else 1_000
+            raise Problem(
+                "timeout",
+                f"Expected the series within {self._options.series_timeout_ms} ms, was not there; "
+                "try again",
+                headers=retry_after(wait_ms),
+            ) from None
+        finally:
+            self._series_pending -= 1
+
+    def overview(self, values: Values) -> Reply:
+        """Answer the top tokens of one window."""
+        spec = OverviewSpec(values["window"], values["sort"], values["order"], values["limit"])
+        quoted = values["numbers"] == "string"
+
+        table = self._overviews.get(
+            (spec, quoted), lambda: overview_text(self._market, spec, quoted=quoted)
+        )
+        # The lag grows while nothing else does: it is never kept.
+        return Reply(join_overview(table, lag_ms=self._sources.lag_ms()).encode())
+
+    def search(self, values: Values) -> Reply:
+        """Answer tokens found by text."""
+        query, limit, quoted = values["query"], values["limit"], values["numbers"] == "string"
+
+        text = self._searches.get(
+            (query, limit, quoted),
+            lambda: search_text(self._market, query, limit, quoted=quoted),
+        )
+        return Reply(text.encode())
+
+    def status(self, _values: Values) -> Reply:
+        """Answer what the page shows at its top."""
+        market, state = self._market, self._sources.service()
+        readiness = self._sources.readiness()
+        body = {
+            "version": self._options.version,
+            "as_of": market.as_of_ms,
+            "lag_ms": self._sources.lag_ms(),
+            "ready": readiness.ready,
+            "reason": readiness.reason,
+            "source": None
+            if state.source is None
+            else {
+                "name": state.source.name,
+                "state": state.source.state,
+                "detail": state.source.detail,
+            },
+            "windows": market.spec.names,
+            "step_ms": market.spec.step_ms,
+            "tokens": len(market),
+            "partitions": [
+                {
+                    "partition": part.partition,
+                    "offset": part.offset,
+                    "end_offset": part.end_offset,
+                    "as_of": part.as_of_ms,
+                    "ready": part.ready,
+                }
+                for part in state.partitions
+            ],
+            "counters": dict(state.counters),
+            "warnings": state.warnings,
+        }
+        return Reply(msgspec.json.encode(body))
+
+    def healthz(self, _values: Values) -> Reply:
+        """Answer whether the process is alive and gets on."""
+        state = self._sources.health()
+        if state.healthy:
+            return Reply(b'{"healthy":true}')
+        raise Problem("unhealthy", state.reason or "Expected progress, was none")
+
+    def readyz(self, _values: Values) -> Reply:
+        """Answer whether the state is restored."""
+        self.require_ready()
+        return Reply(b'{"ready":true,"progress":1.0}')
+
+    def openapi(self, _values: Values) -> Reply:
+        """Answer the OpenAPI document."""
+        return self._openapi
+
+    def docs(self, _values: Values) -> Reply:
+        """Answer the OpenAPI document for people."""
+        return self._docs
+
+
+def _values(stats: WindowStats) -> tuple[int, ...]:
+    return tuple(getattr(stats, name) for name in FIELDS)

@@ -1,0 +1,179 @@
+"""The OpenAPI 3.1 document, made from the table of routes and the schemas below."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from swapstats.model.stats import FIELDS, TOKEN_FIELDS, USD_FIELDS
+from swapstats.model.window import WindowSpec
+from swapstats.roles.api.options import ApiOptions
+from swapstats.roles.api.problem import CONTENT_TYPE, TITLES
+from swapstats.roles.api.routes import Param, Route
+
+Schema = dict[str, Any]
+
+_TIME: Schema = {"type": "integer", "description": "ms since the Unix epoch"}
+_LAG: Schema = {"type": "integer", "minimum": 0, "description": "ms; 0 at the end of the log"}
+_SYMBOL: Schema = {"type": ["string", "null"]}
+_TEXT: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer"}
+
+
+def _object(properties: Schema, *optional: str) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+    }
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _fields() -> Schema:
+    schemas: Schema = {}
+    for name in FIELDS:
+        if name in USD_FIELDS | TOKEN_FIELDS:
+            schemas[name] = _ref("UsdAmount" if name in USD_FIELDS else "TokenAmount")
+        else:
+            schemas[name] = _COUNT
+    return schemas
+
+
+def _amount(places: int) -> Schema:
+    return {
+        "type": ["number", "string"],
+        "description": f"exact, at most {places} decimals; a string with numbers=string",
+    }
+
+
+def schemas(spec: WindowSpec) -> Schema:
+    """Make the schemas of all JSON answers."""
+    token = {"token": _TEXT, "symbol": _SYMBOL}
+    moment = {"as_of": _TIME, "end": _TIME}
+    window = _object({**_fields(), "complete_since": _TIME})
+    windows = {f"w{name}": _ref("Window") for name in spec.names}
+    position = _object({"partition": _COUNT, "offset": _COUNT})
+    partition = _object(
+        {
+            "partition": _COUNT,
+            "offset": _COUNT,
+            "end_offset": _COUNT,
+            "as_of": _TIME,
+            "ready": {"type": "boolean"},
+        }
+    )
+    source = _object({"name": _TEXT, "state": _TEXT, "detail": _TEXT})
+    found = _object({**token, "vol_usd": _ref("UsdAmount"), "trades": _COUNT})
+    return {
+        "UsdAmount": _amount(6),
+        "TokenAmount": _amount(18),
+        "Window": window,
+        "TokenStats": _object(
+            {**token, **moment, "position": position, "lag_ms": _LAG, **windows}, *windows
+        ),
+        "Series": _object(
+            {
+                **token,
+                **moment,
+                "step_ms": _COUNT,
+                "points": _list(_object({"start": _TIME, **_fields()})),
+            }
+        ),
+        "Overview": _object(
+            {
+                "window": _TEXT,
+                "sort": _TEXT,
+                "order": _TEXT,
+                **moment,
+                "lag_ms": _LAG,
+                "tokens_total": _COUNT,
+                "rows": _list(_object({**token, **_fields()})),
+            }
+        ),
+        "Search": _object({"query": _TEXT, "tokens": _list(found)}),
+        "Status": _object(
+            {
+                "version": _TEXT,
+                "as_of": _TIME,
+                "lag_ms": _LAG,
+                "ready": {"type": "boolean"},
+                "reason": {"type": ["string", "null"]},
+                "source": {"anyOf": [source, {"type": "null"}]},
+                "windows": _list(_TEXT),
+                "step_ms": _COUNT,
+                "tokens": _COUNT,
+                "partitions": _list(partition),
+                "counters": {"type": "object", "additionalProperties": _COUNT},
+                "warnings": _list(_TEXT),
+            }
+        ),
+        "Healthy": _object({"healthy": {"type": "boolean"}}),
+        "Ready": _object({"ready": {"type": "boolean"}, "progress": {"type": "number"}}),
+        "Problem": _object(
+            {
+                "type": _TEXT,
+                "title": _TEXT,
+                "status": _COUNT,
+                "detail": _TEXT,
+                "candidates": _list(found),
+                "candidates_total": _COUNT,
+                "known": _list(_TEXT),
+                "progress": {"type": "number", "minimum": 0, "maximum": 1},
+            },
+            "candidates",
+            "candidates_total",
+            "known",
+            "progress",
+        ),
+    }
+
+
+def _parameter(param: Param) -> Schema:
+    return {
+        "name": param.name,
+        "in": param.where,
+        "required": param.where == "path",
+        "description": param.summary,
+        "schema": param.schema,
+    }
+
+
+def _operation(route: Route) -> Schema:
+    media, schema = route.answers
+    if route.operation == "stream":
+        answers: Schema = {"101": {"description": "The stream begins"}}
+    else:
+        content = {media: {"schema": _ref(schema)} if schema else {}}
+        answers = {"200": {"description": "OK", "content": content}}
+    for status in sorted({TITLES[name][0] for name in route.errors}):
+        titles = [TITLES[name][1] for name in route.errors if TITLES[name][0] == status]
+        answers[str(status)] = {
+            "description": "; ".join(titles),
+            "content": {CONTENT_TYPE: {"schema": _ref("Problem")}},
+        }
+    return {
+        "operationId": route.operation,
+        "summary": route.summary,
+        "parameters": [_parameter(param) for param in route.params],
+        "responses": answers,
+    }
+
+
+def openapi_document(routes: Sequence[Route], options: ApiOptions, spec: WindowSpec) -> Schema:
+    """Make the document: one GET a route."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "swapstats",
+            "version": options.version,
+            "summary": "Exact real-time statistics per token from DEX swaps and exchange trades",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {route.path: {"get": _operation(route)} for route in routes},
+        "components": {"schemas": schemas(spec)},
+    }

@@ -1,0 +1,54 @@
+"""Compile every kernel once, so that the first start is as quick as the next.
+
+The compiler keeps its results on disk (see `swapstats.__init__`); this runs the engine over a
+second of the demo market, which calls every kernel with the types production uses.
+"""
+
+import numpy as np
+
+from swapstats.core.column_recount import ColumnRecount
+from swapstats.core.decode import choose_partitions, partition_of_key
+from swapstats.core.demo_market import DemoMarket
+from swapstats.core.hash_key import HashKey
+from swapstats.core.shard import Shard
+from swapstats.core.shard_config import ShardConfig
+from swapstats.model.checkpoint import Checkpoint
+from swapstats.model.record import MessageBlock, RecordBatch
+from swapstats.model.window import WindowSpec
+
+_START_MS = 1_767_225_600_000
+
+
+def warm() -> None:
+    """Call every kernel."""
+    key = HashKey.of(bytes(16))
+    market = DemoMarket(1, 100, 1_000)
+    messages = [message for i in range(10) for message in market.slice(_START_MS + 100 * i)]
+    block = MessageBlock.of([*messages, b"{}"])
+    count = len(block)
+    choose_partitions(block, key, 4, _START_MS)
+    partition_of_key("BTC", 4)
+    batch = RecordBatch(
+        partition=0,
+        offsets=np.arange(count, dtype=np.int64),
+        append_ms=np.full(count, _START_MS + 1_000, dtype=np.int64),
+        buffer=block.buffer,
+        bounds=block.bounds,
+    )
+    spec = WindowSpec(100, (1_000, 5_000))
+    config = ShardConfig(0, spec, key)
+    shard = Shard(config, 1)
+    shard.apply(batch, _START_MS + 1_000)
+    delta = shard.snapshot().encode()
+    restored = Shard.restore(config, Checkpoint(delta.header, delta.buckets, (delta.tokens,)), 2)
+    restored.series(restored.tokens.keys[0], 1_000)
+    for bucket in restored.windows.buckets.values():
+        bucket.seal()
+    restored.tick(_START_MS + 60_000)
+    recount = ColumnRecount(spec, _START_MS, key, None, 0, refuses_late=False)
+    recount.feed(batch)
+    recount.windows()
+
+
+if __name__ == "__main__":
+    warm()

@@ -1,0 +1,154 @@
+"""A data directory opened for reading only, beside a running process or without one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from swapstats.adapters.embedded.checkpoints import EmbeddedCheckpointReader
+from swapstats.adapters.embedded.dead_letters import EmbeddedDeadLetterReader
+from swapstats.adapters.embedded.directory import DataDirectory
+from swapstats.adapters.embedded.log_reader import EmbeddedSwapLogReader
+from swapstats.core.hash_key import HashKey
+from swapstats.core.shard import Shard
+from swapstats.core.shard_config import ShardConfig
+from swapstats.errors import UsageError
+from swapstats.model.checkpoint import CheckpointHeader
+from swapstats.model.record import RecordBatch
+from swapstats.model.window import WindowSpec
+from swapstats.roles.audit import ShardAudit, audit_shard
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedReaders:
+    """Everything a data directory holds, opened for reading.
+
+    Attributes:
+        directory: the directory, not locked.
+        log: the swap log.
+        checkpoints: the checkpoint store.
+        dead_letters: the refused messages.
+        key: the hash key.
+    """
+
+    directory: DataDirectory
+    log: EmbeddedSwapLogReader
+    checkpoints: EmbeddedCheckpointReader
+    dead_letters: EmbeddedDeadLetterReader
+    key: HashKey
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a data directory.
+
+        Raises:
+            UsageError: there is none.
+            StoreError: a file cannot be read.
+            KeyMismatch: the hash key is lost.
+        """
+        if not (path / "manifest.json").exists():
+            raise UsageError(
+                f"Expected a data directory, was {path} without a manifest: name one that "
+                "`swapstats run` or `swapstats replay` made, with --data-dir"
+            )
+        directory = DataDirectory.open(path, writer=False)
+        secret, _ = directory.hash_key(may_create=False)
+        return cls(
+            directory=directory,
+            log=EmbeddedSwapLogReader(directory.log_path),
+            checkpoints=EmbeddedCheckpointReader(directory.checkpoints_path),
+            dead_letters=EmbeddedDeadLetterReader(directory.dead_letters_path),
+            key=HashKey.of(secret),
+        )
+
+    def close(self) -> None:
+        """Close every file."""
+        self.dead_letters.close()
+        self.checkpoints.close()
+        self.log.close()
+        self.directory.close()
+
+    def restore(self) -> Iterator[Shard]:
+        """Bring back every shard that has a checkpoint, as it stands there."""
+        for partition in range(self.log.partition_count):
+            checkpoint = self.checkpoints.load(partition)
+            if checkpoint is not None:
+                config = self.config_of(checkpoint.header)
+                yield Shard.restore(config, checkpoint, checkpoint.header.epoch)
+
+    def config_of(
+        self,
+        header: CheckpointHeader,
+        *,
+        grace_ms: int = 0,
+        late: str = "apply",
+        max_ahead_ms: int | None = None,
+    ) -> ShardConfig:
+        """Make the configuration a checkpoint was written with; the rest must be told."""
+        return ShardConfig(
+            partition=header.shard,
+            spec=WindowSpec(header.step_ms, header.widths_ms),
+            key=self.key,
+            grace_ms=grace_ms,
+            late=late,
+            max_ahead_ms=max_ahead_ms,
+            event_clock=header.clock == "event",
+        )
+
+    def audit(
+        self,
+        *,
+        grace_ms: int,
+        late: str,
+        max_ahead_ms: int | None,
+        plain: bool,
+        on_progress: Callable[[int, int, int], None],
+    ) -> Iterator[ShardAudit]:
+        """Audit every shard that has a checkpoint.
+
+        Args:
+            grace_ms: as the running service has it.
+            late: as the running service has it.
+            max_ahead_ms: as the running service has it.
+            plain: see `roles.audit.audit_shard`.
+            on_progress: called with (partition, offset, position to reach).
+        """
+        for partition in range(self.log.partition_count):
+            checkpoint = self.checkpoints.load(partition)
+            if checkpoint is None:
+                continue
+            config = self.config_of(
+                checkpoint.header, grace_ms=grace_ms, late=late, max_ahead_ms=max_ahead_ms
+            )
+            yield audit_shard(
+                config,
+                checkpoint,
+                _PastDamage(self.log),
+                plain=plain,
+                on_progress=lambda at, end, which=partition: on_progress(which, at, end),
+            )
+
+
+class _PastDamage:
+    """The log as an auditor reads it."""
+
+    def __init__(self, log: EmbeddedSwapLogReader) -> None:
+        self._log = log
+
+    def start_offsets(self) -> list[int]:
+        """First offset still held, by partition."""
+        return self._log.start_offsets()
+
+    def read_past_damage(
+        self, partition: int, offset: int, bytes_max: int
+    ) -> tuple[RecordBatch | None, tuple[str, ...], int]:
+        """Read records; returns them, what is damaged, and the offset to go on from."""
+        found = self._log.read_unchecked(partition, offset, bytes_max)
+        if found is None:
+            return None, (), offset
+        damaged = tuple(
+            f"partition {partition}, offsets {piece.first} to {piece.end - 1}: bytes are not "
+            f"what was written ({'read all the same' if piece.readable else 'cannot be read'})"
+            for piece in found.corrupt
+        )
+        return found.batch, damaged, found.next_offset

@@ -1,0 +1,291 @@
+"""The whole service in one process: sources, log, aggregator, API, metrics.
+
+`run` is its life: open, start, wait for the end of any part, stop everything in reverse order.
+What is fatal to one part ends the process; a restart is the recovery.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swapstats import __version__
+from swapstats.adapters.system_clock import SystemClock
+from swapstats.core.decode import partition_of_key
+from swapstats.core.market import Market
+from swapstats.errors import Rejected, UsageError
+from swapstats.model.series import SeriesAnswer
+from swapstats.observability.api_figures import ApiFigures
+from swapstats.observability.logs import Logs
+from swapstats.observability.metrics import Metrics
+from swapstats.observability.metrics_server import MetricsServer
+from swapstats.observability.profile import ProfileServer
+from swapstats.observability.stream_figures import StreamFigures
+from swapstats.ports.source import Source
+from swapstats.roles.aggregator.options import AggregatorOptions
+from swapstats.roles.aggregator.run import Aggregator
+from swapstats.roles.aggregator.thread import AggregatorThread
+from swapstats.roles.api.answers import Sources
+from swapstats.roles.api.feed import ApiFeed
+from swapstats.roles.api.options import ApiOptions
+from swapstats.roles.api.server import ApiServer
+from swapstats.roles.ingest import Ingest
+from swapstats.roles.retention import Retention, expect_long_enough, trim
+from swapstats.roles.service_state import ServiceWatch
+from swapstats.roles.service_time import ServiceTime
+from swapstats.settings import Settings
+from swapstats.wiring.embedded import EmbeddedStores, ShardRules, make_aggregator
+
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+
+CONFIRM_FILE = "confirm-clock"
+"""An operator's word that the wall clock is right: a file in the data directory."""
+_LOOK_S = 1.0
+_TRIM_EVERY_LOOKS = 30
+_STOP_GRACE_MS = 3_000
+
+
+def _set_from_thread(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(event.set)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFlags:
+    """What one start asks for beyond the settings.
+
+    Attributes:
+        rebuild: read the log from its beginning instead of the checkpoints.
+        accept_gap: go on where the log begins if it lost the offset to resume from.
+    """
+
+    rebuild: bool = False
+    accept_gap: bool = False
+
+
+class Service:
+    """One process of everything.
+
+    Args:
+        settings: the effective settings.
+        flags: what this start asks for.
+        logs: where lines go.
+    """
+
+    def __init__(self, settings: Settings, flags: RunFlags, logs: Logs) -> None:
+        self._settings = settings
+        self._flags = flags
+        self._log: BoundLogger = logs.logger("service")
+        self._clock = SystemClock()
+        self._time = ServiceTime(self._clock, settings.app.clock_jump_ms)
+        self._metrics = Metrics()
+        self._figures = StreamFigures(self._metrics)
+        self._feed = ApiFeed()
+        self._retention = Retention(settings.log.retention_ms, settings.log.size_bytes_max)
+
+    async def run(
+        self,
+        sources: list[Source],
+        notes: list[str],
+        stop: asyncio.Event,
+        on_started: Callable[[int], None],
+    ) -> None:
+        """Live until `stop` is set or a part fails.
+
+        Args:
+            sources: where swaps come from.
+            notes: sentences for people, shown as warnings.
+            stop: set it to end gracefully.
+            on_started: called with the API's port once it listens.
+
+        Raises:
+            SwapstatsError: what made a part fail.
+        """
+        settings = self._settings
+        expect_long_enough(self._retention, settings.windows, settings.app.max_ahead_ms)
+        with contextlib.ExitStack() as opened:
+            stores = self._open_stores()
+            opened.callback(stores.close)
+            for server in self._observability_servers():
+                opened.callback(server.close)
+            aggregator = self._make_aggregator(stores)
+            ingest = Ingest(
+                stores.log, stores.key, self._time.now_ms, aggregator.wake.set, self._figures
+            )
+            opened.callback(ingest.close)
+            watch = ServiceWatch(
+                aggregator, sources, self._time, self._clock, settings.observability.no_progress_ms
+            )
+            watch.notes.extend(notes)
+            api = self._make_api(aggregator, watch)
+            on_started(await self._start_api(api))
+            try:
+                await self._work(stores, aggregator, ingest, sources, watch, api, stop)
+            finally:
+                await api.stop(_STOP_GRACE_MS)
+
+    async def _work(
+        self,
+        stores: EmbeddedStores,
+        aggregator: Aggregator,
+        ingest: Ingest,
+        sources: list[Source],
+        watch: ServiceWatch,
+        api: ApiServer,
+        stop: asyncio.Event,
+    ) -> None:
+        """Run aggregator and sources until the end of any part that must not end."""
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        worker = AggregatorThread(aggregator, partial(_set_from_thread, loop, ended))
+        worker.start()
+        pumps = [asyncio.create_task(self._pump(ingest, source, watch)) for source in sources]
+        vital: list[asyncio.Task[Any]] = [
+            asyncio.create_task(stop.wait()),
+            asyncio.create_task(ended.wait()),
+            asyncio.create_task(api.wait()),
+            asyncio.create_task(self._look_after(stores, aggregator, ingest, watch)),
+        ]
+        pending: set[asyncio.Task[Any]] = {*pumps, *vital}
+        try:
+            while not any(task.done() for task in vital):
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            for task in [*pumps, *vital]:
+                task.cancel()
+            await asyncio.gather(*pumps, *vital, return_exceptions=True)
+            worker.stop()
+            await asyncio.to_thread(worker.join)
+            self._log.info("stopped", offsets=[p.next_offset for p in aggregator.status.places])
+
+    async def _pump(self, ingest: Ingest, source: Source, watch: ServiceWatch) -> None:
+        """Write a source into the log; one that cannot go on is told, not fatal."""
+        self._log.info("source", name=source.name)
+        try:
+            await ingest.pump(source)
+            self._log.info("source ended", name=source.name)
+        except Rejected as error:
+            self._log.error("source failed", name=source.name, error=str(error))
+            watch.notes.append(f"{source.name}: {error}")
+
+    async def _look_after(
+        self,
+        stores: EmbeddedStores,
+        aggregator: Aggregator,
+        ingest: Ingest,
+        watch: ServiceWatch,
+    ) -> None:
+        """Once a second: health, readiness, the operator's word; now and then: retention."""
+        confirm = Path(self._settings.data.dir) / CONFIRM_FILE
+        told_ready: str | None = ""
+        looks = 0
+        while True:
+            watch.look()
+            readiness = watch.readiness()
+            self._metrics.ready_gauge.set(readiness.ready)
+            self._metrics.clock_held_gauge.set(self._time.held is not None)
+            if readiness.reason != told_ready:
+                told_ready = readiness.reason
+                self._log.info("ready" if readiness.ready else "not ready", reason=told_ready)
+            if confirm.exists():
+                self._time.confirm()
+                confirm.unlink(missing_ok=True)
+                self._log.info("clock confirmed by the operator")
+            looks += 1
+            if looks % _TRIM_EVERY_LOOKS == 0:
+                await ingest.run_on_writer(lambda: self._trim(stores, aggregator))
+            await asyncio.sleep(_LOOK_S)
+
+    def _trim(self, stores: EmbeddedStores, aggregator: Aggregator) -> None:
+        dropped = trim(stores.log, self._retention, self._time.now_ms(), aggregator.safe_offsets())
+        letters = stores.dead_letters.trim(self._settings.app.dead_letters_max)
+        if dropped or letters:
+            self._log.info("trimmed", records=dropped, dead_letters=letters)
+
+    def _open_stores(self) -> EmbeddedStores:
+        settings = self._settings
+        return EmbeddedStores.open(
+            Path(settings.data.dir),
+            settings.ingest.topic_cfg.partitions,
+            {
+                "purpose": "run",
+                "partitions": settings.ingest.topic_cfg.partitions,
+                "step_ms": settings.app.bucket_step_ms,
+            },
+            durability=settings.data.durability,
+            rebuild=self._flags.rebuild,
+        )
+
+    def _observability_servers(self) -> list[MetricsServer | ProfileServer]:
+        found: list[MetricsServer | ProfileServer] = []
+        if self._settings.metrics.prometheus is not None:
+            metrics = MetricsServer(self._metrics.registry, str(self._settings.metrics.prometheus))
+            self._log.info("metrics", address=metrics.address)
+            found.append(metrics)
+        if self._settings.metrics.pprof is not None:
+            found.append(ProfileServer(str(self._settings.metrics.pprof)))
+        return found
+
+    def _make_aggregator(self, stores: EmbeddedStores) -> Aggregator:
+        settings = self._settings
+        return make_aggregator(
+            stores,
+            ShardRules(
+                settings.windows,
+                settings.app.grace_ms,
+                settings.app.late,
+                settings.app.max_ahead_ms,
+            ),
+            AggregatorOptions(
+                chunk_bytes_max=settings.ingest.read_bytes_max,
+                snapshot_interval_ms=settings.app.snapshot_interval_ms,
+                accept_gap=self._flags.accept_gap,
+                rebuild=self._flags.rebuild,
+            ),
+            self._time.now_ms,
+            self._feed,
+            self._figures,
+        )
+
+    def _make_api(self, aggregator: Aggregator, watch: ServiceWatch) -> ApiServer:
+        settings = self._settings
+        partition_count = settings.ingest.topic_cfg.partitions
+
+        async def series(key: str, span_ms: int) -> SeriesAnswer:
+            partition = partition_of_key(key, partition_count)
+            return await asyncio.wrap_future(aggregator.request_series(key, partition, span_ms))
+
+        return ApiServer(
+            ApiOptions(
+                version=__version__,
+                listed=settings.api.tokens,
+                coalesce_ms=settings.api.ws.coalesce_ms,
+                clients_max=settings.api.ws.connections_max,
+                connections_max=settings.api.ws.connections_max + 10_000,
+                subscriptions_max=settings.api.ws.subscriptions_max,
+                command_bytes_max=settings.api.ws.frame_bytes_max,
+                heartbeat_ms=settings.api.ws.heartbeat_ms,
+                slow_client_ms=settings.api.ws.slow_client_ms,
+            ),
+            Market(settings.windows, partition_count, origin=os.urandom(6).hex()),
+            self._feed,
+            Sources(watch.health, watch.readiness, watch.service, watch.lag_ms, series),
+            self._clock,
+            metrics=ApiFigures(self._metrics),
+        )
+
+    async def _start_api(self, api: ApiServer) -> int:
+        address = self._settings.api.http.addr
+        try:
+            return await api.start(address.host, address.port)
+        except OSError as error:
+            raise UsageError(
+                f"Expected to listen on {address}, was {error.strerror or error}: stop what "
+                "listens there, or choose another with --api-http-addr"
+            ) from error
