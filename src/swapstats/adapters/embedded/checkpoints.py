@@ -10,37 +10,31 @@ twice: as the newest revision needs it and as the one before does.
     bucket 102               row       row
 
 `base` of a revision is the newest full revision at or below it: nothing older belongs to it.
-The store never looks into a bucket or a token blob; every row carries a checksum over its bytes
-and its place, and every header the number of buckets it stands for.
+The store never looks into a bucket or a token blob. Loading, here and in other processes, goes
+through `checkpoint_reader.py` and never waits for a save.
 """
 
-import sqlite3
-import struct
 import threading
-import zlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from swapstats.adapters.embedded.checkpoint_reader import (
+    CHECKPOINT_KIND,
+    EmbeddedCheckpointReader,
+    row_crc,
+)
 from swapstats.adapters.embedded.database import (
     Durability,
     Faults,
-    ReadPool,
-    StoreKind,
     no_faults,
     open_writer,
     reclaim,
     write_transaction,
 )
-from swapstats.errors import Fenced, InvariantBroken, StoreCorrupt, StoreFormat
-from swapstats.model.checkpoint import (
-    CHECKPOINT_FORMAT,
-    Checkpoint,
-    CheckpointDelta,
-    CheckpointHeader,
-)
+from swapstats.errors import Fenced, InvariantBroken
+from swapstats.model.checkpoint import Checkpoint, CheckpointDelta, CheckpointHeader
 
 FAULT_POINTS: Final = (
     "checkpoint.begin",
@@ -52,169 +46,6 @@ FAULT_POINTS: Final = (
     "checkpoint.done",
 )
 """Steps at which a fault plan may stop a save, in the order they come."""
-
-CHECKPOINT_KIND: Final = StoreKind(
-    name="checkpoint store",
-    application_id=0x53574350,
-    version=1,
-    schema=(
-        "CREATE TABLE epochs (shard INTEGER PRIMARY KEY, epoch INTEGER NOT NULL)",
-        """CREATE TABLE headers (
-            shard INTEGER NOT NULL,
-            revision INTEGER NOT NULL,
-            base INTEGER NOT NULL,
-            min_bucket INTEGER NOT NULL,
-            bucket_count INTEGER NOT NULL,
-            crc INTEGER NOT NULL,
-            header BLOB NOT NULL,
-            PRIMARY KEY (shard, revision))""",
-        """CREATE TABLE buckets (
-            shard INTEGER NOT NULL,
-            bucket INTEGER NOT NULL,
-            revision INTEGER NOT NULL,
-            crc INTEGER NOT NULL,
-            data BLOB NOT NULL)""",
-        "CREATE UNIQUE INDEX buckets_by_number ON buckets (shard, bucket, revision)",
-        "CREATE INDEX buckets_by_revision ON buckets (shard, revision, bucket)",
-        """CREATE TABLE tokens (
-            shard INTEGER NOT NULL,
-            revision INTEGER NOT NULL,
-            crc INTEGER NOT NULL,
-            data BLOB NOT NULL,
-            PRIMARY KEY (shard, revision))""",
-    ),
-)
-
-_PLACE: Final = struct.Struct("<4q")
-
-
-class _FormatOnly(msgspec.Struct):
-    """The one member of a header that every version has."""
-
-    format: int
-
-
-@dataclass(frozen=True, slots=True)
-class _KeptHeader:
-    """A header as it lies in the file, its place in the chain of revisions checked."""
-
-    header: CheckpointHeader
-    base: int
-    bucket_count: int
-
-
-def _crc(data: bytes, shard: int, first: int, second: int, third: int) -> int:
-    return zlib.crc32(data, zlib.crc32(_PLACE.pack(shard, first, second, third)))
-
-
-class EmbeddedCheckpointReader:
-    """Reads checkpoints; works beside a writer in another process and from any thread.
-
-    Args:
-        path: the store's file.
-
-    Raises:
-        StoreCorrupt: not a checkpoint store, or damaged.
-        StoreFormat: written by a newer version.
-        StoreError: there is no such file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._pool = ReadPool(path, CHECKPOINT_KIND)
-
-    def load(self, shard: int, *, previous: bool = False) -> Checkpoint | None:
-        """Read the newest whole revision of a shard (or the one before it); None if none.
-
-        Raises:
-            StoreCorrupt: the bytes are not what was written.
-            StoreFormat: written by a newer version.
-        """
-        with self._pool.snapshot() as connection:
-            row = connection.execute(
-                "SELECT revision, base, bucket_count, crc, header FROM headers "
-                "WHERE shard = ? ORDER BY revision DESC LIMIT 1 OFFSET ?",
-                (shard, int(previous)),
-            ).fetchone()
-            if row is None:
-                return None
-            kept = self._check_header(shard, row)
-            return Checkpoint(
-                header=kept.header,
-                buckets=self._load_buckets(connection, kept),
-                tokens=self._load_tokens(connection, kept),
-            )
-
-    def close(self) -> None:
-        """Release files and connections."""
-        self._pool.close()
-
-    def _check_header(self, shard: int, row: tuple[Any, ...]) -> _KeptHeader:
-        revision, base, bucket_count, crc, data = row
-        what = f"header of revision {revision}"
-        self._check(shard, what, crc, data, (revision, base, bucket_count))
-        try:
-            written = msgspec.json.decode(data, type=_FormatOnly).format
-            if written > CHECKPOINT_FORMAT:
-                raise StoreFormat(
-                    f"Expected checkpoint format {CHECKPOINT_FORMAT} of shard {shard} in "
-                    f"{self._path}, was {written}: run the newer version of swapstats that wrote "
-                    "it, or start with --rebuild"
-                )
-            header = msgspec.json.decode(data, type=CheckpointHeader)
-        except msgspec.MsgspecError as error:
-            raise self._corrupt(shard, what, str(error)) from error
-        return _KeptHeader(header, base, bucket_count)
-
-    def _load_buckets(self, connection: sqlite3.Connection, kept: _KeptHeader) -> dict[int, bytes]:
-        header = kept.header
-        rows = connection.execute(
-            "SELECT bucket, revision, crc, data FROM buckets "
-            "WHERE shard = ? AND bucket >= ? AND revision BETWEEN ? AND ? "
-            "ORDER BY bucket, revision",
-            (header.shard, header.min_bucket, kept.base, header.revision),
-        )
-        buckets: dict[int, bytes] = {}
-        for bucket, revision, crc, data in rows:
-            self._check(header.shard, f"bucket {bucket}", crc, data, (bucket, revision, 0))
-            # Of two rows the later one wins: it comes second.
-            buckets[bucket] = data
-        if len(buckets) != kept.bucket_count:
-            raise self._corrupt(
-                header.shard,
-                f"revision {header.revision}",
-                f"Expected {kept.bucket_count} buckets, was {len(buckets)}",
-            )
-        return buckets
-
-    def _load_tokens(self, connection: sqlite3.Connection, kept: _KeptHeader) -> tuple[bytes, ...]:
-        header = kept.header
-        rows = connection.execute(
-            "SELECT revision, crc, data FROM tokens "
-            "WHERE shard = ? AND revision BETWEEN ? AND ? ORDER BY revision",
-            (header.shard, kept.base, header.revision),
-        )
-        tokens = []
-        for revision, crc, data in rows:
-            self._check(header.shard, f"tokens of revision {revision}", crc, data, (revision, 0, 0))
-            tokens.append(data)
-        return tuple(tokens)
-
-    def _check(
-        self, shard: int, what: str, crc: int, data: bytes, place: tuple[int, int, int]
-    ) -> None:
-        try:
-            found = _crc(data, shard, *place)
-        except (TypeError, struct.error) as error:
-            raise self._corrupt(shard, what, str(error)) from error
-        if found != crc:
-            raise self._corrupt(shard, what, f"Expected checksum {crc}, was {found}")
-
-    def _corrupt(self, shard: int, what: str, found: str) -> StoreCorrupt:
-        return StoreCorrupt(
-            f"Expected the checkpoint that was written for shard {shard} in {self._path}, was a "
-            f"damaged {what} ({found}): start with --rebuild to rebuild the state from the log"
-        )
 
 
 class EmbeddedCheckpointStore:
@@ -255,10 +86,7 @@ class EmbeddedCheckpointStore:
 
     def has_revisions(self) -> bool:
         """Whether any shard has a checkpoint here."""
-        with self._lock, translated(self._path, CHECKPOINT_KIND):
-            return bool(
-                self._connection.execute("SELECT EXISTS (SELECT 1 FROM revisions)").fetchone()[0]
-            )
+        return self._reader.has_revisions()
 
     def acquire(self, shard: int) -> int:
         """Become the shard's owner: raise its epoch and return it (1 at first).
@@ -332,13 +160,13 @@ class EmbeddedCheckpointStore:
         ).fetchone()
         base = revision if delta.full else self._base_of(delta.header, before)
         for bucket, data in delta.buckets.items():
-            crc = _crc(data, shard, bucket, revision, 0)
+            crc = row_crc(data, shard, bucket, revision)
             self._connection.execute(
                 "INSERT INTO buckets VALUES (?, ?, ?, ?, ?)", (shard, bucket, revision, crc, data)
             )
             self._faults("checkpoint.bucket")
         if delta.tokens:
-            crc = _crc(delta.tokens, shard, revision, 0, 0)
+            crc = row_crc(delta.tokens, shard, revision)
             self._connection.execute(
                 "INSERT INTO tokens VALUES (?, ?, ?, ?)", (shard, revision, crc, delta.tokens)
             )
@@ -363,16 +191,21 @@ class EmbeddedCheckpointStore:
 
     def _write_header(self, header: CheckpointHeader, base: int) -> None:
         shard, revision, min_bucket = header.shard, header.revision, header.min_bucket
-        (count,) = self._connection.execute(
-            "SELECT COUNT(DISTINCT bucket) FROM buckets "
-            "WHERE shard = ? AND bucket >= ? AND revision BETWEEN ? AND ?",
-            (shard, min_bucket, base, revision),
+        # MAX picks the row whose checksum counts: of a bucket's rows, the one that is read.
+        row_count, crc_sum = self._connection.execute(
+            "SELECT COUNT(*), COALESCE(SUM(crc), 0) FROM ("
+            "SELECT crc, MAX(revision) FROM buckets "
+            "WHERE shard = :shard AND bucket >= :min_bucket "
+            "AND revision BETWEEN :base AND :revision "
+            "GROUP BY bucket UNION ALL SELECT crc, revision FROM tokens "
+            "WHERE shard = :shard AND revision BETWEEN :base AND :revision)",
+            {"shard": shard, "min_bucket": min_bucket, "base": base, "revision": revision},
         ).fetchone()
         data = msgspec.json.encode(header)
-        crc = _crc(data, shard, revision, base, count)
+        crc = row_crc(data, shard, revision, base, row_count, crc_sum)
         self._connection.execute(
-            "INSERT INTO headers VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (shard, revision, base, min_bucket, count, crc, data),
+            "INSERT INTO headers VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (shard, revision, base, min_bucket, row_count, crc_sum, crc, data),
         )
 
     def _prune(self, header: CheckpointHeader, before: int, base: int, min_bucket: int) -> None:

@@ -119,6 +119,9 @@ def translated(path: Path, kind: StoreKind) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise store_error(error, path, kind) from error
+    except UnicodeDecodeError as error:
+        # Text in the file, or a damaged name in SQLite's own message, is no UTF-8 any more.
+        raise _corrupt(f"the {kind.name} {path}", error) from error
 
 
 def open_writer(path: Path, kind: StoreKind, durability: Durability) -> sqlite3.Connection:
@@ -259,7 +262,8 @@ def reclaim(connection: sqlite3.Connection) -> None:
         (free,) = connection.execute("PRAGMA freelist_count").fetchone()
         (total,) = connection.execute("PRAGMA page_count").fetchone()
         if free > max(RECLAIM_FREE_PAGES_MIN, total // 4):
-            connection.execute(f"PRAGMA incremental_vacuum({RECLAIM_PAGES_MAX})").fetchall()
+            # A page is freed with each step of the statement; `execute` would make only one.
+            connection.executescript(f"PRAGMA incremental_vacuum({RECLAIM_PAGES_MAX})")
 
 
 class ReadPool:

@@ -186,7 +186,7 @@ class EmbeddedSwapLog:
                 for group in groups:
                     self._insert(group, last_ms, grown)
                     self._faults("log.group")
-                self._write_extents(grown)
+                self._write_extents(grown, self.partition_count)
                 self._connection.executemany(
                     "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
                     [(name, at, position_crc(name, at)) for name, at in positions.items()],
@@ -239,7 +239,7 @@ class EmbeddedSwapLog:
         if not extents:
             extents = [Extent(0, 0, 0, 0) for _ in range(partition_count)]
             with write_transaction(self._connection, self._path, LOG_KIND):
-                self._write_extents(dict(enumerate(extents)))
+                self._write_extents(dict(enumerate(extents)), partition_count)
         if len(extents) != partition_count:
             raise SettingsMismatch(
                 f"Expected {partition_count} partitions in {self._path}, was made with "
@@ -283,9 +283,9 @@ class EmbeddedSwapLog:
         extent.end_offset += group.count
         extent.stored_bytes += len(group.payload)
 
-    def _write_extents(self, changed: Mapping[int, Extent]) -> None:
+    def _write_extents(self, changed: Mapping[int, Extent], partition_count: int) -> None:
         self._connection.executemany(
-            "INSERT OR REPLACE INTO partitions VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO partitions VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     partition,
@@ -293,7 +293,8 @@ class EmbeddedSwapLog:
                     extent.end_offset,
                     extent.last_ms,
                     extent.stored_bytes,
-                    extent.crc(partition),
+                    partition_count,
+                    extent.crc(partition, partition_count),
                 )
                 for partition, extent in changed.items()
             ],
@@ -321,7 +322,7 @@ class EmbeddedSwapLog:
                     for partition, extent in shrunk.items()
                 ],
             )
-            self._write_extents(shrunk)
+            self._write_extents(shrunk, self.partition_count)
             self._faults("log.trim")
         self._extents = [shrunk.get(at, extent) for at, extent in enumerate(self._extents)]
         return sum(group.count for group in chosen), more

@@ -36,6 +36,7 @@ LOG_KIND: Final = StoreKind(
             end_offset INTEGER NOT NULL,
             last_ms INTEGER NOT NULL,
             stored_bytes INTEGER NOT NULL,
+            partition_count INTEGER NOT NULL,
             crc INTEGER NOT NULL)""",
         """CREATE TABLE positions (
             source TEXT PRIMARY KEY,
@@ -44,10 +45,12 @@ LOG_KIND: Final = StoreKind(
     ),
 )
 
-_EXTENT = struct.Struct("<5q")
-_EXTENTS = """SELECT partition, start_offset, end_offset, last_ms, stored_bytes, crc
+_EXTENT = struct.Struct("<6q")
+_EXTENTS = """SELECT partition, start_offset, end_offset, last_ms, stored_bytes,
+    partition_count, crc
     FROM partitions ORDER BY partition"""
-_EXTENT_OF = """SELECT partition, start_offset, end_offset, last_ms, stored_bytes, crc
+_EXTENT_OF = """SELECT partition, start_offset, end_offset, last_ms, stored_bytes,
+    partition_count, crc
     FROM partitions WHERE partition = ?"""
 
 
@@ -67,15 +70,20 @@ class Extent:
     last_ms: int
     stored_bytes: int
 
-    def crc(self, partition: int) -> int:
-        """Checksum of the row that holds it.
+    def crc(self, partition: int, partition_count: int) -> int:
+        """Checksum of the row that holds it, the number of such rows included.
 
         Raises:
             struct.error: a number is not an integer of 64 bits.
         """
         return zlib.crc32(
             _EXTENT.pack(
-                partition, self.start_offset, self.end_offset, self.last_ms, self.stored_bytes
+                partition,
+                self.start_offset,
+                self.end_offset,
+                self.last_ms,
+                self.stored_bytes,
+                partition_count,
             )
         )
 
@@ -91,7 +99,14 @@ def read_extents(connection: sqlite3.Connection, path: Path) -> list[Extent]:
     Raises:
         StoreCorrupt: the rows are not what was written.
     """
-    return [_extent(path, at, row) for at, row in enumerate(connection.execute(_EXTENTS))]
+    rows = connection.execute(_EXTENTS).fetchall()
+    extents = [_extent(path, at, row) for at, row in enumerate(rows)]
+    if rows and rows[0][5] != len(rows):
+        raise StoreCorrupt(
+            f"Expected the bounds of partition {len(rows)} that were written in {path}, was no "
+            "row: restore the file from a copy"
+        )
+    return extents
 
 
 def read_extent(connection: sqlite3.Connection, path: Path, partition: int) -> Extent | None:
@@ -107,7 +122,7 @@ def read_extent(connection: sqlite3.Connection, path: Path, partition: int) -> E
 def _extent(path: Path, partition: int, row: tuple[Any, ...]) -> Extent:
     extent = Extent(*row[1:5])
     try:
-        intact = row[0] == partition and extent.crc(partition) == row[5]
+        intact = row[0] == partition and extent.crc(partition, row[5]) == row[6]
     except struct.error:
         intact = False
     if not intact:

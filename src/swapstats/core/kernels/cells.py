@@ -169,7 +169,7 @@ def add(
             trades = _low_half(cells[cell, 1])
             if (
                 abs(trades) > _HALF_MAX
-                or abs(_high_half(cells[cell, 1])) > _HALF_MAX
+                or abs(_high_half(cells[cell, 1] - trades)) > _HALF_MAX
                 or abs(_high_half(cells[cell, 0])) > _HALF_MAX
                 or abs(cells[cell, 2]) > _USD_MAX
                 or abs(cells[cell, 3]) > _USD_MAX

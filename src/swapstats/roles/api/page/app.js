@@ -128,7 +128,7 @@ function speed(status) {
 function verdict() {
   const now = performance.now();
   const { name, retryAt } = feed.state;
-  if (server.problem?.status === 503) return { name: "restoring", text: "Restoring" };
+  if (server.problem?.progress !== undefined) return { name: "restoring", text: "Restoring" };
   if (name === "waiting") {
     const wait = Math.ceil((retryAt - now) / 1_000);
     return { name: "down", text: wait > 1 ? `Reconnecting in ${wait} s` : "Reconnecting" };
