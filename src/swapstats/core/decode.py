@@ -179,3 +179,13 @@ def _hash(text: bytes, suffix: int | None, key: HashKey) -> np.uint64:
     data = _readonly(np.frombuffer(text, dtype=np.uint8))
     word = _ZERO if suffix is None else np.uint64(suffix)
     return np.uint64(hash_bytes(data, 0, len(text), word, suffix is not None, key.k0, key.k1))
+
+
+def partition_of_key(token_key: str, partition_count: int) -> int:
+    """Partition of one token key: what `choose_partitions` chooses for its messages."""
+    text = token_key.encode()
+    data = _readonly(np.frombuffer(text or b"\0", dtype=np.uint8))
+    chosen = np.empty(1, dtype=np.int32)
+    start = np.zeros(1, dtype=np.int64)
+    partition_of(data, start, np.array([len(text)], dtype=np.int32), partition_count, chosen)
+    return int(chosen[0])

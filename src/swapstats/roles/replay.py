@@ -1,12 +1,12 @@
 """A replay: files into the log, the log through the aggregator, then the end."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
+from functools import partial
 
 from swapstats.ports.source import Source
 from swapstats.roles.aggregator.run import Aggregator
-from swapstats.roles.aggregator.thread import AggregatorThread
+from swapstats.roles.aggregator.thread import AggregatorThread, set_from_thread
 from swapstats.roles.ingest import Ingest
 
 _PROGRESS_MS = 200
@@ -34,13 +34,15 @@ async def replay(
         Fatal: a store cannot be written.
     """
     loop = asyncio.get_running_loop()
+    restored = asyncio.Event()
     ended = asyncio.Event()
-    def tell() -> None:
-        loop.call_soon_threadsafe(ended.set)
-
-    worker = AggregatorThread(aggregator, tell)
+    worker = AggregatorThread(
+        aggregator,
+        on_restored=partial(set_from_thread, loop, restored),
+        on_end=partial(set_from_thread, loop, ended),
+    )
     worker.start()
-    pump = asyncio.create_task(ingest.pump(source))
+    pump = asyncio.create_task(_pump_once_restored(ingest, source, restored))
     watch = asyncio.create_task(ended.wait())
     try:
         while not pump.done() and not ended.is_set():
@@ -58,9 +60,14 @@ async def replay(
         worker.stop()
         for task in (pump, watch):
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(pump, watch, return_exceptions=True)
         await asyncio.to_thread(worker.join)
     t_ms = aggregator.share_t()
     on_progress()
     return t_ms
+
+
+async def _pump_once_restored(ingest: Ingest, source: Source, restored: asyncio.Event) -> None:
+    """Append nothing before the log was held against the checkpoints: it could hide a gap."""
+    await restored.wait()
+    await ingest.pump(source)

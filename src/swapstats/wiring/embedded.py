@@ -1,6 +1,7 @@
 """The embedded stores, and the aggregator that works on them."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -63,23 +64,20 @@ class EmbeddedStores:
             KeyMismatch: the hash key is lost while checkpoints need it.
         """
         sync: Durability = "full" if durability == "full" else "process"
-        directory = DataDirectory.open(path, writer=True)
-        try:
+        with ExitStack() as opened:
+            directory = opened.enter_context(DataDirectory.open(path, writer=True))
             directory.ensure_manifest(manifest)
-            has_state = directory.checkpoints_path.exists()
             checkpoints = EmbeddedCheckpointStore(directory.checkpoints_path, durability=sync)
-            may_create = rebuild or not (has_state and checkpoints.has_revisions())
+            opened.callback(checkpoints.close)
+            may_create = rebuild or not checkpoints.has_revisions()
             secret, _ = directory.hash_key(may_create=may_create)
-            return cls(
-                directory=directory,
-                log=EmbeddedSwapLog(directory.log_path, partition_count, durability=sync),
-                checkpoints=checkpoints,
-                dead_letters=EmbeddedDeadLetterStore(directory.dead_letters_path, durability=sync),
-                key=HashKey.of(secret),
-            )
-        except BaseException:
-            directory.close()
-            raise
+            log = EmbeddedSwapLog(directory.log_path, partition_count, durability=sync)
+            opened.callback(log.close)
+            dead_letters = EmbeddedDeadLetterStore(directory.dead_letters_path, durability=sync)
+            opened.callback(dead_letters.close)
+            found = cls(directory, log, checkpoints, dead_letters, HashKey.of(secret))
+            opened.pop_all()
+            return found
 
     def close(self) -> None:
         """Close every file and free the lock."""

@@ -1,11 +1,13 @@
 """A data directory opened for reading only, beside a running process or without one."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
-from swapstats.adapters.embedded.checkpoints import EmbeddedCheckpointReader
+from swapstats.adapters.embedded.checkpoint_reader import EmbeddedCheckpointReader
 from swapstats.adapters.embedded.dead_letters import EmbeddedDeadLetterReader
 from swapstats.adapters.embedded.directory import DataDirectory
 from swapstats.adapters.embedded.log_reader import EmbeddedSwapLogReader
@@ -51,15 +53,17 @@ class EmbeddedReaders:
                 f"Expected a data directory, was {path} without a manifest: name one that "
                 "`swapstats run` or `swapstats replay` made, with --data-dir"
             )
-        directory = DataDirectory.open(path, writer=False)
-        secret, _ = directory.hash_key(may_create=False)
-        return cls(
-            directory=directory,
-            log=EmbeddedSwapLogReader(directory.log_path),
-            checkpoints=EmbeddedCheckpointReader(directory.checkpoints_path),
-            dead_letters=EmbeddedDeadLetterReader(directory.dead_letters_path),
-            key=HashKey.of(secret),
-        )
+        with ExitStack() as opened:
+            directory = opened.enter_context(DataDirectory.open(path, writer=False))
+            secret, _ = directory.hash_key(may_create=False)
+            log = EmbeddedSwapLogReader(directory.log_path)
+            opened.callback(log.close)
+            checkpoints = EmbeddedCheckpointReader(directory.checkpoints_path)
+            opened.callback(checkpoints.close)
+            dead_letters = EmbeddedDeadLetterReader(directory.dead_letters_path)
+            found = cls(directory, log, checkpoints, dead_letters, HashKey.of(secret))
+            opened.pop_all()
+            return found
 
     def close(self) -> None:
         """Close every file."""
@@ -125,7 +129,7 @@ class EmbeddedReaders:
                 checkpoint,
                 _PastDamage(self.log),
                 plain=plain,
-                on_progress=lambda at, end, which=partition: on_progress(which, at, end),
+                on_progress=partial(on_progress, partition),
             )
 
 

@@ -28,7 +28,7 @@ from swapstats.observability.stream_figures import StreamFigures
 from swapstats.ports.source import Source
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.run import Aggregator
-from swapstats.roles.aggregator.thread import AggregatorThread
+from swapstats.roles.aggregator.thread import AggregatorThread, set_from_thread
 from swapstats.roles.api.answers import Sources
 from swapstats.roles.api.feed import ApiFeed
 from swapstats.roles.api.options import ApiOptions
@@ -48,10 +48,6 @@ CONFIRM_FILE = "confirm-clock"
 _LOOK_S = 1.0
 _TRIM_EVERY_LOOKS = 30
 _STOP_GRACE_MS = 3_000
-
-
-def _set_from_thread(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-    loop.call_soon_threadsafe(event.set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +137,16 @@ class Service:
         """Run aggregator and sources until the end of any part that must not end."""
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
-        worker = AggregatorThread(aggregator, partial(_set_from_thread, loop, ended))
+        restored = asyncio.Event()
+        worker = AggregatorThread(
+            aggregator,
+            on_restored=partial(set_from_thread, loop, restored),
+            on_end=partial(set_from_thread, loop, ended),
+        )
         worker.start()
-        pumps = [asyncio.create_task(self._pump(ingest, source, watch)) for source in sources]
+        pumps = [
+            asyncio.create_task(self._pump(ingest, source, watch, restored)) for source in sources
+        ]
         vital: list[asyncio.Task[Any]] = [
             asyncio.create_task(stop.wait()),
             asyncio.create_task(ended.wait()),
@@ -164,8 +167,14 @@ class Service:
             await asyncio.to_thread(worker.join)
             self._log.info("stopped", offsets=[p.next_offset for p in aggregator.status.places])
 
-    async def _pump(self, ingest: Ingest, source: Source, watch: ServiceWatch) -> None:
-        """Write a source into the log; one that cannot go on is told, not fatal."""
+    async def _pump(
+        self, ingest: Ingest, source: Source, watch: ServiceWatch, restored: asyncio.Event
+    ) -> None:
+        """Write a source into the log; one that cannot go on is told, not fatal.
+
+        It begins once the log was held against the checkpoints: new records could hide a gap.
+        """
+        await restored.wait()
         self._log.info("source", name=source.name)
         try:
             await ingest.pump(source)

@@ -20,12 +20,12 @@ _HIGH_MAX = 3 << 60  # one message adds less than 10^38 / 2^64 = 5.43e18
 
 @njit(cache=True, nogil=True, inline="always")
 def _low_half(word: int) -> int:
-    return I64(np.int32(word & 0xFFFFFFFF))
+    return int(I64(np.int32(word & 0xFFFFFFFF)))
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _high_half(word: int) -> int:
-    return I64(word) >> 32
+    return int(I64(word) >> 32)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -150,11 +150,11 @@ def add(
         row = rows[i]
         token = tokens[row]
         sign = -1 if fate[row] == taken_back else 1
-        is_buy = I64(side[row])
-        value = usd[row] * sign
-        no_price = I64(unpriced[row]) * sign
+        is_buy = int(I64(side[row]))
+        value = int(usd[row]) * sign
+        no_price = int(I64(unpriced[row])) * sign
         amount_lo = lo[row]
-        amount_hi = I64(hi[row])
+        amount_hi = int(I64(hi[row]))
         if sign < 0:
             amount_lo = ~amount_lo + U64(1)
             amount_hi = ~amount_hi
@@ -162,6 +162,7 @@ def add(
                 amount_hi += 1
         slot = _spread(token) & mask
         cell = index[slot] - 1
+        trades = 0
         while cell >= 0 and (cells[cell, 0] & 0xFFFFFFFF) != token:
             slot = (slot + U64(1)) & mask
             cell = index[slot] - 1

@@ -15,7 +15,7 @@ LATE = 8
 """Index of the late messages among the counts of `settle`: a part of applied + late_refused."""
 
 NOT_LATE, IS_LATE = 0, 1
-I64_MAX = np.int64((1 << 63) - 1)
+I64_MAX = (1 << 63) - 1
 
 
 @njit(cache=True, nogil=True)

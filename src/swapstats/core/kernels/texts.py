@@ -71,7 +71,7 @@ def integer(data: NDArray[np.uint8], at: int, end: int) -> int:
         c = data[i]
         if c < 48 or c > 57:
             return -1
-        value = value * 10 + (I64(c) - 48)
+        value = value * 10 + (int(I64(c)) - 48)
     return value
 
 
@@ -103,7 +103,7 @@ def wide(whole_hi: np.uint64, whole_lo: np.uint64, rest: np.uint64) -> tuple[np.
         hi += U64(1)
     lo = total
     if whole_hi != U64(0):
-        for _ in range(I64(whole_hi)):  # below 100
+        for _ in range(int(I64(whole_hi))):  # below 100
             total = lo + _E36_LO
             hi += _E36_HI
             if total < lo:
@@ -130,12 +130,12 @@ def rfc3339_ms(data: NDArray[np.uint8], at: int, end: int) -> int:
                 return -1
         elif c < 48 or c > 57:
             return -1
-    year = I64(digits(data, at, at + 4))
-    month = I64(digits(data, at + 5, at + 7))
-    day = I64(digits(data, at + 8, at + 10))
-    hour = I64(digits(data, at + 11, at + 13))
-    minute = I64(digits(data, at + 14, at + 16))
-    second = I64(digits(data, at + 17, at + 19))
+    year = int(I64(digits(data, at, at + 4)))
+    month = int(I64(digits(data, at + 5, at + 7)))
+    day = int(I64(digits(data, at + 8, at + 10)))
+    hour = int(I64(digits(data, at + 11, at + 13)))
+    minute = int(I64(digits(data, at + 14, at + 16)))
+    second = int(I64(digits(data, at + 17, at + 19)))
     if year < 1970 or month < 1 or month > 12 or day < 1 or hour > 23 or minute > 59 or second > 59:
         return -1
     leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
@@ -154,7 +154,7 @@ def rfc3339_ms(data: NDArray[np.uint8], at: int, end: int) -> int:
         if places < 1:
             return -1
         taken = min(places, 3)
-        ms = I64(digits(data, at + 20, at + 20 + taken))
+        ms = int(I64(digits(data, at + 20, at + 20 + taken)))
         for _ in range(3 - taken):
             ms *= 10
     shifted_year = year - 1 if month <= 2 else year  # days from civil, March-based years
@@ -197,11 +197,11 @@ def dollars(data: NDArray[np.uint8], at: int, end: int) -> int:
     places = end - whole_end - 1
     if whole < 1 or whole > 12 or places > 6:
         return -1
-    value = I64(digits(data, at, whole_end) * POW10[6])
+    value = int(I64(digits(data, at, whole_end) * POW10[6]))
     if places >= 0:
         if data[whole_end] != DOT or places == 0 or digits_end(data, whole_end + 1, end) != end:
             return -1
-        value += I64(digits(data, whole_end + 1, end) * POW10[6 - places])
+        value += int(I64(digits(data, whole_end + 1, end) * POW10[6 - places]))
     return value
 
 

@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _load(typing_context: Any, data: Any, at: Any) -> tuple[Any, Callable[..., Any]]:  # noqa: ARG001
     """Compile to one unaligned little-endian 64-bit load."""
 
@@ -31,5 +31,5 @@ def load_word(data: NDArray[np.uint8], at: int) -> np.uint64:
         data: uint8[...], contiguous.
         at: first byte, 0 <= at <= len(data) - 8.
     """
-    word: np.uint64 = _load(data, at)
+    word: np.uint64 = _load(data, at)  # type: ignore[call-arg]  # the context is passed by the compiler
     return word

@@ -5,6 +5,7 @@ It decides nothing: `core.shard` does. The order in which effects are carried ou
 state and offset are one write and every effect before it can be repeated.
 """
 
+import math
 import queue
 import threading
 import time
@@ -134,13 +135,12 @@ class Aggregator:
         self._look_around()
 
     def run(self, stop: threading.Event, drain: threading.Event | None = None) -> None:
-        """Restore, then work; leaves a last checkpoint behind.
+        """Work from a restored state on; leaves a last checkpoint behind.
 
         Args:
             stop: set it to stop after the present round.
             drain: set it to stop as soon as every record in the log is applied.
         """
-        self.restore()
         try:
             while not stop.is_set():
                 ends_here = drain is not None and drain.is_set()
@@ -269,6 +269,9 @@ class Aggregator:
             if self._ready:
                 for shard in self.shards.values():
                     self._fan_out.publish(shard.whole())
+                if self._targets != self._begun:
+                    # Due at once: many short lives must not go the same, ever longer way again.
+                    self._saved_at = -math.inf
         self.status = AggregatorStatus(
             ready=self._ready,
             progress=1.0 if self._ready else self._progress(places),

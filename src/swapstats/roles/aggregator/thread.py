@@ -1,9 +1,17 @@
 """The aggregator in a thread of its own, with a way to stop it and to learn why it stopped."""
 
+import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 
 from swapstats.roles.aggregator.run import Aggregator
+
+
+def set_from_thread(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    """Set an event of a loop from another thread; a loop that is gone needs no telling."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(event.set)
 
 
 class AggregatorThread:
@@ -11,11 +19,18 @@ class AggregatorThread:
 
     Args:
         aggregator: the aggregator; nobody else may drive it meanwhile.
+        on_restored: called from the thread once every shard is back.
         on_end: called from the thread when it ends, however it ends.
     """
 
-    def __init__(self, aggregator: Aggregator, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        aggregator: Aggregator,
+        on_restored: Callable[[], None],
+        on_end: Callable[[], None],
+    ) -> None:
         self._aggregator = aggregator
+        self._on_restored = on_restored
         self._on_end = on_end
         self._stop = threading.Event()
         self._drain = threading.Event()
@@ -53,6 +68,8 @@ class AggregatorThread:
 
     def _work(self) -> None:
         try:
+            self._aggregator.restore()
+            self._on_restored()
             self._aggregator.run(self._stop, self._drain)
         except BaseException as error:  # noqa: BLE001 - handed to whoever joins
             self.failure = error
