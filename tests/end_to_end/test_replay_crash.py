@@ -1,6 +1,7 @@
 """`swapstats replay` killed again and again: the same report, and no restart goes far back."""
 
 import contextlib
+import json
 import random
 import signal
 import subprocess
@@ -166,12 +167,24 @@ class Recording:
             (int(batch.append_ms[0]) for batch in batches if batch is not None), default=None
         )
 
+    def delivered_count(self) -> int:
+        """Messages before the place where the source goes on, as the log remembers it."""
+        with closing(EmbeddedSwapLogReader(self.directory / "log.db")) as log:
+            position = log.position("replay")
+        if position is None:
+            return 0
+        place = json.loads(position)
+        texts = [path.read_bytes() for path in self.files[: place["file"] + 1]]
+        texts[-1] = texts[-1][: place["offset"]]
+        return sum(text.count(b"\n") for text in texts)
+
     def ended(self, before: Standing | None) -> Standing | None:
         """Note the end of a life, right after it; returns what it left."""
         end_ms = time.time_ns() // 1_000_000
         standing = self.standing()
         if standing is None:
             return None
+        assert sum(standing.ends) == self.delivered_count()
         first_ms = self.append_ms(before.ends if before else [0] * len(standing.ends))
         if first_ms is not None:
             self.lives.append(Life(first_ms, end_ms))

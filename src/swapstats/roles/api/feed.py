@@ -76,17 +76,20 @@ class ApiFeed:
         if self._called or self._loop is None or not self._pending:
             return
         try:
-            self._loop.call_soon_threadsafe(self._run)
+            self._loop.call_soon_threadsafe(self.deliver_waiting)
         except RuntimeError:
             # The loop is closed: the server is gone, nobody reads any more.
             self._loop = self._deliver = None
             return
         self._called = True
 
-    def _run(self) -> None:
+    def deliver_waiting(self) -> None:
+        """Deliver what waits, now; to be called on the loop's thread only."""
         with self._lock:
             self._called = False
-            pending, self._pending = self._pending, {}
             deliver = self._deliver
-        if deliver is not None:
+            if deliver is None:
+                return
+            pending, self._pending = self._pending, {}
+        if pending:
             deliver([update for updates in pending.values() for update in updates])

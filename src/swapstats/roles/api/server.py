@@ -6,6 +6,7 @@ routes, one handler. `Answers` makes the answers, `Hub` the frames.
 """
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from swapstats.core.market import Market
 from swapstats.model.effects import StatsUpdate
+from swapstats.model.health import Readiness
 from swapstats.ports.clock import Clock
 from swapstats.roles.api.answers import Answers, Reply, Sources, problem_reply
 from swapstats.roles.api.connections import Gate
@@ -79,6 +81,9 @@ class ApiServer:
         self._page_folder = page or PAGE
         self._page: dict[str, PageFile] = {}
         self._routes = route_table(options, market.spec)
+        self._readiness = sources.readiness
+        self._seen_ready = False
+        sources = replace(sources, readiness=self._ready)
         self._answers = Answers(market, options, sources, clock, self._routes)
         self._hub = Hub(market, options, clock, sources.lag_ms, self._metrics)
         self._sessions = Sessions(market, self._hub, options, clock, sources.readiness)
@@ -87,6 +92,14 @@ class ApiServer:
         self._tasks: list[asyncio.Task[None]] = []
         self._stale_told = 0
         self._failure: asyncio.Future[None] | None = None
+
+    def _ready(self) -> Readiness:
+        state = self._readiness()
+        if state.ready and not self._seen_ready:
+            # What was published before the state was called ready is served from now on.
+            self._feed.deliver_waiting()
+        self._seen_ready = state.ready
+        return state
 
     async def start(self, host: str, port: int) -> int:
         """Listen, and begin to take updates.
