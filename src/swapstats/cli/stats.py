@@ -5,18 +5,23 @@ import sys
 import time
 import urllib.parse
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from swapstats.cli.api_client import fetch_json
+from swapstats.cli.checkpointed import read_token
 from swapstats.errors import Transient
 from swapstats.model.stats import FIELDS
 
 URL = "http://127.0.0.1:8080"
+_PLAIN_COLUMNS = 180
+"""Width of tables where there is no terminal."""
 
 
 def stats_command(
@@ -24,9 +29,12 @@ def stats_command(
     *,
     url: str = URL,
     windows: str | None = None,
+    data_dir: Path | None = None,
     json_text: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Show one token's windows, asked from the running service.
+
+    With `--data-dir` they are read from the newest checkpoint instead, service or not.
 
     Parameters
     ----------
@@ -36,14 +44,19 @@ def stats_command(
         Where the service listens.
     windows
         Only these, such as `5m,1h`.
+    data_dir
+        Read the newest checkpoint in this data directory instead of asking the service.
     json_text
-        The API's answer as it is.
+        The answer as JSON.
     """
     query = {"numbers": "string"}
     if windows is not None:
         query["windows"] = windows
     path = f"/api/tokens/{urllib.parse.quote(token, safe='')}/stats"
-    answer = fetch_json(url, path, query)
+    if data_dir is None:
+        answer = fetch_json(url, path, query)
+    else:
+        answer = read_token(data_dir, token, windows)
     out = Console(highlight=False)
     if json_text:
         out.file.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
@@ -90,6 +103,8 @@ def top_command(
     if window is not None:
         query["window"] = window
     out = Console(highlight=False)
+    if not out.is_terminal:
+        out = Console(highlight=False, width=_PLAIN_COLUMNS)
     first = _table(fetch_json(url, "/api/overview", query))
     if once or not out.is_terminal:
         out.print(first, markup=False)
@@ -108,12 +123,12 @@ def _table(answer: dict[str, Any]) -> Table:
         f"top {answer['window']} by {answer['sort']} of {answer['tokens_total']:,} tokens, "
         f"as of {_moment(answer['as_of'])}, lag {answer['lag_ms']} ms"
     )
-    table = Table("#", "token", "symbol", title=title)
+    table = Table("#", "symbol", "token", title=title, box=SIMPLE)
     for field in FIELDS:
-        table.add_column(field, justify="right")
+        table.add_column(field, justify="right", no_wrap=True)
     for place, row in enumerate(answer["rows"], 1):
         values = (_grouped(row[field]) for field in FIELDS)
-        table.add_row(str(place), _short(row["token"]), row.get("symbol") or "", *values)
+        table.add_row(str(place), row.get("symbol") or "", _short(row["token"]), *values)
     return table
 
 
@@ -128,8 +143,9 @@ def _short(key: str) -> str:
 
 def _grouped(value: str | int) -> str:
     """Write digits in groups of three without touching the number."""
-    whole, dot, places = str(value).partition(".")
-    return f"{int(whole):,}{dot}{places}"
+    whole, _, places = str(value).partition(".")
+    places = places.rstrip("0")
+    return f"{int(whole):,}.{places}" if places else f"{int(whole):,}"
 
 
 def _moment(t_ms: int) -> str:
@@ -148,8 +164,6 @@ def confirm_clock_command(*, data_dir: str = "data") -> None:
     data_dir
         Data directory of the service.
     """
-    from pathlib import Path
-
     from swapstats.errors import UsageError
     from swapstats.wiring.service import CONFIRM_FILE
 
