@@ -9,6 +9,7 @@ from pathlib import Path
 from swapstats.adapters.embedded.checkpoints import EmbeddedCheckpointStore
 from swapstats.core.shard import Shard
 from swapstats.errors import InvariantBroken
+from swapstats.model.record import RecordBatch
 from swapstats.roles.bench.engine_path import CADENCE_S, EnginePath
 from swapstats.roles.bench.figures import Figure, Findings
 from swapstats.roles.bench.filling import DAY_MS, fill_steadily
@@ -59,7 +60,7 @@ def scenario(name: str, rate: float, held: int, seconds: float) -> list[Figure]:
         try:
             fill_steadily(path.shard, stream, held, lambda _: None)
             figures = [*first_checkpoint(name, path), *live(name, path, stream, held, seconds)]
-            figures += every_bucket(name, path, store)
+            figures += every_bucket(name, path)
             figures.append(restart(name, path, store))
         finally:
             path.close()
@@ -101,7 +102,9 @@ def live(
             note=f"longest between them {paced.quiet_max_ms:.1f} ms; "
             f"{len(paced.beside_ms)} batches beside, {len(paced.quiet_ms)} between",
         ),
-        Figure.spread(f"{name}: snapshot", saved.stalls_ms[begun:], "ms", STALL_MAX_MS, at_least=False),
+        Figure.spread(
+            f"{name}: snapshot", saved.stalls_ms[begun:], "ms", STALL_MAX_MS, at_least=False
+        ),
         Figure.spread(
             f"{name}: checkpoint, every {CADENCE_S:g} s",
             [size / MIB for size in saved.sizes_bytes[begun:]],
@@ -112,14 +115,14 @@ def live(
     return figures
 
 
-def take(path: EnginePath, stream: SteadyStream, first: int, count: int):
+def take(path: EnginePath, stream: SteadyStream, first: int, count: int) -> list[RecordBatch]:
     """Batches of a stretch of the stream, made beforehand."""
     batches = live_batches(stream, first, SLICE_MS, path.shard.next_offset)
     slices = max(1, int(count / stream.rate * 1_000 / SLICE_MS))
     return [next(batches) for _ in range(slices)]
 
 
-def every_bucket(name: str, path: EnginePath, store: EmbeddedCheckpointStore) -> list[Figure]:
+def every_bucket(name: str, path: EnginePath) -> list[Figure]:
     """The worst case: one batch changed every bucket, and the next changes them all again."""
     alone = touch_every_bucket(path, 8_000_000_000)
     took_ms = apply_ms(path, alone)
@@ -146,7 +149,7 @@ def every_bucket(name: str, path: EnginePath, store: EmbeddedCheckpointStore) ->
     ]  # fmt: skip
 
 
-def apply_ms(path: EnginePath, batch) -> float:
+def apply_ms(path: EnginePath, batch: RecordBatch) -> float:
     began = time.perf_counter()
     path.shard.apply(batch, path.shard.t_ms)
     return (time.perf_counter() - began) * 1_000

@@ -2,16 +2,12 @@
 
 import argparse
 import gzip
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from swapstats.adapters.embedded.checkpoints import EmbeddedCheckpointStore
-from swapstats.adapters.embedded.dead_letters import EmbeddedDeadLetterStore
-from swapstats.adapters.embedded.log import EmbeddedSwapLog
+from swapstats.cli.bench import open_bench_stores
 from swapstats.core.shard_config import ShardConfig
 from swapstats.model.window import WindowSpec
 from swapstats.roles.bench.engine_path import EnginePath
@@ -76,7 +72,6 @@ def main() -> None:
                 run_cases(stream, batches, chosen, plan, found)
     print(found.text())
     print(f"written to {found.save(ROOT / 'artifacts')}")
-    sys.exit(0)
 
 
 def streams(
@@ -113,12 +108,10 @@ def run_cases(
     for case in cases:
         name = f"{stream}, {case.name}"
         config = shard_config(event_clock=case.event_clock, spec=case.spec)
-        with opened(config, case) as (path, stalls):
+        with opened(config, case) as path:
             pairs = measure(path, batches, plan, show(name))
             found.figures += figures(name, pairs, case.target)
             floor_rate = max(pair.floor.cpu_rate for pair in pairs)
-            if stalls is not None:
-                found.figures.append(stalls(name))
     cost_s = joining_cost(batches[: len(batches) // plan.pairs])
     found.figures.append(
         Figure(
@@ -131,33 +124,19 @@ def run_cases(
 
 
 @contextmanager
-def opened(
-    config: ShardConfig, case: Case
-) -> Iterator[tuple[EnginePath | LogPath, Callable[[str], Figure] | None]]:
+def opened(config: ShardConfig, case: Case) -> Iterator[EnginePath | LogPath]:
     artifacts = ROOT / "artifacts"
     artifacts.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=artifacts) as name:
-        folder = Path(name)
-        store = EmbeddedCheckpointStore(folder / "checkpoints.db")
+    with open_bench_stores(artifacts, max(1, case.with_log)) as stores:
+        path: EnginePath | LogPath
+        if case.with_log:
+            path = LogPath(config, stores.log, stores.checkpoints, stores.dead_letters)
+        else:
+            path = EnginePath(config, stores.checkpoints)
         try:
-            if not case.with_log:
-                engine = EnginePath(config, store)
-                yield engine, lambda name: stall_figure(name, engine)
-                engine.close()
-                return
-            log = EmbeddedSwapLog(folder / "log.db", case.with_log)
-            letters = EmbeddedDeadLetterStore(folder / "dead.db")
-            path = LogPath(config, log, store, letters)
-            yield path, None
-            path.close()
-            letters.close()
-            log.close()
+            yield path
         finally:
-            store.close()
-
-
-def stall_figure(name: str, engine: EnginePath) -> Figure:
-    return Figure.spread(f"{name}: snapshot", engine.saved.stalls_ms, "ms")
+            path.close()
 
 
 def show(name: str) -> Callable[[Pair], None]:

@@ -140,7 +140,8 @@ def test_bytes_and_back(count: int) -> None:
     assert pairs(back.bucket.freeze()) == pairs(one.bucket.freeze())
     assert back.sums() == one.sums()
     assert len(back.bucket.freeze().encode()) == len(written)
-    assert back.decide(*(of(number) for number in range(count))) == [dedup.DUPLICATE] * count
+    again = [of(number, amount_token=number) for number in range(count)]
+    assert back.decide(*again) == [dedup.DUPLICATE] * count
     back.contribute(*(of(number, amount_token=number, removed=True) for number in range(count)))
     assert back.sums() == {}
 

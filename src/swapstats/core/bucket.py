@@ -21,6 +21,7 @@ _ROOMY_LOAD = 0.7
 _SEALED_LOAD = 0.85
 _FULL_LOAD = 0.92
 _HEAD = struct.Struct("<II")
+_TOKEN_MASK = np.int64(0xFFFFFFFF)
 _NO_INDEX: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
 _NO_CELLS: NDArray[np.int64] = np.zeros((0, CELL_WORDS), dtype=np.int64)
 
@@ -221,6 +222,21 @@ class Bucket:
     def sum_token(self, token: int, row: NDArray[np.int64]) -> None:
         """Add one token's cells to a rolling row (int64[ROW_WORDS])."""
         cell_kernel.sum_token(self._cells, self.cell_count, token, row)
+
+    def mark_tokens(self, seen: NDArray[np.bool_]) -> None:
+        """Mark the tokens that have a cell here (bool[tokens], changed)."""
+        seen[self._cells[: self.cell_count, 0] & _TOKEN_MASK] = True
+
+    def renumber(self, numbers: NDArray[np.int64]) -> None:
+        """Give tokens other numbers.
+
+        Args:
+            numbers: int64[tokens], new number by old one.
+        """
+        self._thaw()
+        words = self._cells[: self.cell_count, 0]
+        words[:] = (words & ~_TOKEN_MASK) | numbers[words & _TOKEN_MASK]
+        self._index = _NO_INDEX
 
     def freeze(self) -> FrozenBucket:
         """Hand out the arrays as they are; the next change will work on a copy."""

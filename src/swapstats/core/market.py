@@ -236,6 +236,9 @@ class Market:
         shard.epoch, shard.seq, shard.offset = update.epoch, update.seq, update.offset
         shard.t_ms, shard.end_ms = update.t_ms, update.end_ms
         shard.complete_since_ms = update.complete_since_ms
+        if update.whole:
+            shard.index_of[:] = _UNBOUND
+            shard.recent.clear()
         named = [index for name in update.names if (index := self._name(shard, name, update)) >= 0]
         token_ids = update.token_ids
         if len(token_ids) and int(token_ids.max()) >= len(shard.index_of):

@@ -27,6 +27,8 @@ def merge_updates(earlier: StatsUpdate, later: StatsUpdate) -> StatsUpdate:
             f"Expected updates of one partition in order, was {earlier.partition}/{earlier.seq} "
             f"then {later.partition}/{later.seq}"
         )
+    if later.whole:
+        return later
     names: dict[int, TokenName] = {name.token_id: name for name in earlier.names}
     for name in later.names:
         before = names.get(name.token_id)
@@ -49,4 +51,5 @@ def merge_updates(earlier: StatsUpdate, later: StatsUpdate) -> StatsUpdate:
         names=tuple(names[token_id] for token_id in sorted(names)),
         token_ids=token_ids,
         rows=rows,
+        whole=earlier.whole,
     )

@@ -48,6 +48,11 @@ class RecentUpdates:
             self._updates.popitem(last=False)
             self._bytes -= _cost_bytes(first)
 
+    def clear(self) -> None:
+        """Forget all: the token numbers of what came before are void."""
+        self._updates.clear()
+        self._bytes = 0
+
     def find(self, seq: int) -> StatsUpdate | None:
         """Return the update with exactly this seq, if kept."""
         return self._updates.get(seq)

@@ -8,8 +8,6 @@ must happen outside is returned as a value. The life of a batch is `apply`, read
 Next: `core.windows` for what it holds, `roles.aggregator.run` for the loop that drives this.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +16,7 @@ from swapstats.core.columns import Columns
 from swapstats.core.decode import decode
 from swapstats.core.kernels import fate as fates
 from swapstats.core.shard_config import ShardConfig, expect_fit
+from swapstats.core.shard_memory import ShardMemory
 from swapstats.core.snapshot import SnapshotDraft
 from swapstats.core.sorted_rows import sort_out
 from swapstats.core.token_table import TokenTable, decode_names
@@ -45,27 +44,6 @@ _CONFLICT_DETAIL = (
     "Expected the token, side, amounts and event_time of the earlier message with this event_id "
     "and inclusion, was another content"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ShardMemory:
-    """What a shard holds.
-
-    Attributes:
-        pairs: entries in all add/remove sets.
-        cells: sums per token and bucket.
-        buckets: time buckets.
-        tokens: tokens known.
-        sets_bytes: memory of the add/remove sets.
-        total_bytes: memory of all arrays.
-    """
-
-    pairs: int
-    cells: int
-    buckets: int
-    tokens: int
-    sets_bytes: int
-    total_bytes: int
 
 
 class Shard:
@@ -98,6 +76,7 @@ class Shard:
         self._full = True
         self._change = 0
         self._new_names: dict[int, TokenName] = {}
+        self._tokens_max = config.tokens_max
 
     @property
     def t_ms(self) -> int:
@@ -106,15 +85,7 @@ class Shard:
 
     def memory(self) -> ShardMemory:
         """Count what is held and what it takes."""
-        buckets = self.windows.buckets.values()
-        return ShardMemory(
-            pairs=sum(bucket.used for bucket in buckets),
-            cells=sum(bucket.cell_count for bucket in buckets),
-            buckets=len(buckets),
-            tokens=self.tokens.count,
-            sets_bytes=sum(bucket.sets_bytes for bucket in buckets),
-            total_bytes=self.windows.size_bytes + self.tokens.size_bytes,
-        )
+        return ShardMemory.of(self.windows, self.tokens)
 
     def apply(self, batch: RecordBatch, now_ms: int) -> Effects:
         """Take the next records of the partition.
@@ -153,8 +124,12 @@ class Shard:
         windows.seal_quiet()
         self.next_offset = batch.next_offset
         self._new_names.update((name.token_id, name) for name in names)
+        if self.tokens.count > self._tokens_max:
+            update = self._forget_silent()
+        else:
+            update = self._update(names, windows.changed())
         return Effects(
-            update=self._update(names, windows.changed()),
+            update=update,
             archive=self._archive(fate, contributes),
             dead_letters=self._dead_letters(batch, columns, fate),
             counters=self._count(counts),
@@ -182,13 +157,8 @@ class Shard:
 
     def whole(self) -> StatsUpdate:
         """Everything the shard knows, as one update: for a reader that starts now."""
-        names = tuple(
-            TokenName(number, key, symbol)
-            for number, (key, symbol) in enumerate(
-                zip(self.tokens.keys, self.tokens.symbols, strict=True)
-            )
-        )
-        return self._update(names, np.arange(self.tokens.count, dtype=np.int32))
+        numbers = np.arange(self.tokens.count, dtype=np.int32)
+        return self._update(self.tokens.names(), numbers, whole=True)
 
     def stats(self, key: str) -> tuple[WindowStats, ...] | None:
         """Statistics of one token in every window; None if it was never seen."""
@@ -341,7 +311,32 @@ class Shard:
             self.counters[name] += value
         return part
 
-    def _update(self, names: tuple[TokenName, ...], numbers: NDArray[np.int32]) -> StatsUpdate:
+    def _forget_silent(self) -> StatsUpdate:
+        """Forget the tokens that no window can count; the rest get new numbers.
+
+        Cost: every cell held, once per `tokens_max / 8` new tokens at the most. If too few are
+        silent the bound gives way: a sum is never refused for want of room.
+        """
+        windows = self.windows
+        kept = np.flatnonzero(windows.held_tokens(self.tokens.count))
+        if len(kept) < self.tokens.count:
+            windows.keep_tokens(kept)
+            tokens = TokenTable()
+            keys, symbols = self.tokens.keys, self.tokens.symbols
+            tokens.load(
+                [TokenName(i, keys[old], symbols[old]) for i, old in enumerate(kept.tolist())],
+                self.config.key,
+            )
+            self.tokens = tokens
+            windows.make_room(tokens.count)
+        self._tokens_max = max(self.config.tokens_max, len(kept) + self.config.tokens_max // 8)
+        self._new_names = {name.token_id: name for name in self.tokens.names()}
+        self._full = True
+        return self.whole()
+
+    def _update(
+        self, names: tuple[TokenName, ...], numbers: NDArray[np.int32], *, whole: bool = False
+    ) -> StatsUpdate:
         self._change += 1
         return StatsUpdate(
             partition=self.config.partition,
@@ -354,6 +349,7 @@ class Shard:
             names=names,
             token_ids=numbers,
             rows=self.windows.rolling[numbers],
+            whole=whole,
         )
 
     def _header(self) -> CheckpointHeader:

@@ -20,6 +20,7 @@ class ShardConfig:
         late: `apply`, `drop` or `divert`.
         max_ahead_ms: how far event_time may be ahead of the append time; None = no bound.
         event_clock: True if T follows event times (replay), False for the wall clock.
+        tokens_max: with more tokens than this, those that no window can count are forgotten.
     """
 
     partition: int
@@ -29,6 +30,7 @@ class ShardConfig:
     late: str = "apply"
     max_ahead_ms: int | None = 3_600_000
     event_clock: bool = False
+    tokens_max: int = 1_000_000
 
     @property
     def refuses_late(self) -> bool:
@@ -51,8 +53,8 @@ def expect_fit(config: ShardConfig, header: CheckpointHeader) -> None:
     if header.step_ms != config.spec.step_ms or header.clock != config.clock:
         raise SettingsMismatch(
             f"Expected a checkpoint of step {format_span(config.spec.step_ms)} by the "
-            f"{config.clock} clock, was {format_span(header.step_ms)} by the {header.clock} clock: give those "
-            "settings, or start with --rebuild"
+            f"{config.clock} clock, was {format_span(header.step_ms)} by the {header.clock} "
+            "clock: give those settings, or start with --rebuild"
         )
     if max(header.widths_ms) < config.spec.widest_ms:
         raise SettingsMismatch(

@@ -1,7 +1,7 @@
 """The tokens of a shard: key to dense number and back, with symbols.
 
-Numbers are given in order of appearance and never change; tokens are never forgotten while the
-shard lives, so that a silent token still answers with zeros.
+Numbers are given in order of appearance. A silent token is kept, so that it still answers with
+zeros, until there are too many (`core.shard`).
 """
 
 import msgspec
@@ -128,6 +128,13 @@ class TokenTable:
             self.count += 1
         self._table[:] = 0
         fill_table(self._hashes, self.count, self._table)
+
+    def names(self) -> tuple[TokenName, ...]:
+        """Every token, by number."""
+        return tuple(
+            TokenName(number, key, symbol)
+            for number, (key, symbol) in enumerate(zip(self.keys, self.symbols, strict=True))
+        )
 
     def _reserve(self, new_tokens: int, new_bytes: int) -> None:
         """Make room, so that the kernel never has to stop."""

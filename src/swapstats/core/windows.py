@@ -167,6 +167,28 @@ class Windows:
             if entries > _SEAL_ENTRIES_MAX:
                 break
 
+    def held_tokens(self, token_count: int) -> NDArray[np.bool_]:
+        """Which tokens have a cell in any held bucket (bool[token_count])."""
+        held = np.zeros(token_count, dtype=np.bool_)
+        for bucket in self.buckets.values():
+            bucket.mark_tokens(held)
+        return held
+
+    def keep_tokens(self, kept: NDArray[np.int64]) -> None:
+        """Forget all tokens but these, which get the numbers 0, 1, 2 ... in this order.
+
+        Args:
+            kept: int64[k], old numbers, ascending; every token that has a cell is among them.
+        """
+        numbers = np.full(len(self._stamps), -1, dtype=np.int64)
+        numbers[kept] = np.arange(len(kept))
+        for bucket in self.buckets.values():
+            bucket.renumber(numbers)
+        self.rolling = self.rolling[kept]
+        self._stamps = np.zeros(len(kept), dtype=np.int64)
+        self._changed = np.zeros(len(kept), dtype=np.int32)
+        self._changed_count = 0
+
     def live_tokens(self, token_count: int) -> list[int]:
         """Numbers of the tokens that have trades in some window."""
         found: list[int] = np.flatnonzero(

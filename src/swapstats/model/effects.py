@@ -50,6 +50,7 @@ class StatsUpdate:
         names: tokens that are new or got their symbol; ids ascending.
         token_ids: int32[k], the tokens whose statistics changed.
         rows: int64[k, windows, ROW_WORDS], see `model.stats`.
+        whole: True if it holds every token of the shard: numbers of earlier updates are void.
     """
 
     partition: int
@@ -62,6 +63,7 @@ class StatsUpdate:
     names: tuple[TokenName, ...]
     token_ids: NDArray[np.int32]
     rows: NDArray[np.int64]
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ class App:
         "tokens_max",
         INTEGER,
         "1000000",
-        "Most tokens held at once.",
+        "With more tokens than this, those that no window counts are forgotten.",
         bounds=(1, 100_000_000),
         unit="tokens",
     )

@@ -103,12 +103,14 @@ class ShardRules:
         grace_ms: see `ShardConfig`.
         late: see `ShardConfig`.
         max_ahead_ms: see `ShardConfig`.
+        tokens_max: over all shards.
     """
 
     spec: WindowSpec
     grace_ms: int
     late: str
     max_ahead_ms: int | None
+    tokens_max: int = 1_000_000
 
 
 def make_aggregator(
@@ -129,6 +131,7 @@ def make_aggregator(
             late=rules.late,
             max_ahead_ms=rules.max_ahead_ms,
             event_clock=options.event_clock,
+            tokens_max=max(1, rules.tokens_max // stores.log.partition_count),
         )
         for partition in range(stores.log.partition_count)
     ]

@@ -250,6 +250,7 @@ class Service:
                 settings.app.grace_ms,
                 settings.app.late,
                 settings.app.max_ahead_ms,
+                settings.app.tokens_max,
             ),
             AggregatorOptions(
                 chunk_bytes_max=settings.ingest.read_bytes_max,

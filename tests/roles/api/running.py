@@ -4,10 +4,11 @@ The client applies patches as a user's would and refuses whatever breaks the pro
 does not hold, a seq or a moment that goes back, a frame sooner than announced.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import numpy as np
@@ -95,9 +96,9 @@ class Running:
             Sources(
                 lambda: self.health,
                 lambda: self.readiness,
-                lambda: self.service(),
+                self._told,
                 lambda: self.lag_ms,
-                lambda key, span_ms: self.series(key, span_ms),
+                self._series_told,
             ),
             SystemClock(),
             metrics=self.metrics,
@@ -105,10 +106,18 @@ class Running:
         )
         self.port = 0
         self.http = aiohttp.ClientSession()
+        self._streams: list[Stream] = []
 
     async def _series(self, key: str, span_ms: int) -> SeriesAnswer:
         one = WindowStats((1 << 70) + 1, 10**18 + 1, 3, 2, 1, 5, (1 << 70) - 4, 1)
         return SeriesAnswer(START_MS + span_ms, START_MS + 5_000, 5_000, [(START_MS, one)])
+
+    def _told(self) -> ServiceState:
+        return self.service()
+
+    async def _series_told(self, key: str, span_ms: int) -> SeriesAnswer:
+        answer: SeriesAnswer = await self.series(key, span_ms)
+        return answer
 
     def _service(self) -> ServiceState:
         return ServiceState(
@@ -118,13 +127,16 @@ class Running:
             ("mind the gap",),
         )
 
-    async def __aenter__(self) -> "Running":
+    async def __aenter__(self) -> Self:
         self.port = await self.server.start("127.0.0.1", 0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        stopping = asyncio.ensure_future(self.server.stop(1_000))
+        for stream in self._streams:
+            await stream.socket.close()
+        await stopping
         await self.http.close()
-        await self.server.stop(1_000)
 
     def url(self, path: str) -> URL:
         return URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
@@ -155,6 +167,7 @@ class Running:
             self.url("/ws" + query), headers=headers, max_msg_size=0, timeout=_quick()
         )
         stream = Stream(socket)
+        self._streams.append(stream)
         stream.hello = await stream.message()
         return stream
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from socket import SO_SNDBUF, SOL_SOCKET
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -107,7 +106,7 @@ class Sessions:
         origin = headers.get("Origin")
         if origin is not None and origin not in self._options.allowed_origins:
             host = headers.get("Host", "")
-            if not host or urlsplit(origin).netloc.lower() != host.lower():
+            if not host or origin.partition("://")[2].lower() != host.lower():
                 raise Problem(
                     "origin-refused",
                     f"Expected a page of {host or 'this host'}, was {origin[:200]!r}: add it to "

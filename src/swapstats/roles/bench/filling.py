@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from swapstats.core.shard import Shard, ShardMemory
+from swapstats.core.shard import Shard
+from swapstats.core.shard_memory import ShardMemory
 from swapstats.errors import InvariantBroken, UsageError
 from swapstats.roles.bench.made_swaps import (
     START_MS,

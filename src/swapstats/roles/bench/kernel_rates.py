@@ -116,9 +116,7 @@ def measure_kernels(repeats: int, on_progress: Callable[[], None]) -> list[Timed
             if round_number:
                 rates[name].append(count / seconds)
         on_progress()
-    return [
-        Timed(name, unit, rates[name], target) for name, (unit, target, _) in works.items()
-    ]
+    return [Timed(name, unit, rates[name], target) for name, (unit, target, _) in works.items()]
 
 
 def kernel_figures(timed: Sequence[Timed]) -> list[Figure]:
@@ -237,9 +235,7 @@ def _shift(material: Material) -> tuple[int, float]:
         rounds = len(material.groups)
         for stamp in range(1, rounds + 1):
             for sign in (1, -1):
-                cell_kernel.shift(
-                    cells, TOKENS, 1, sign, rolling, stamps, stamp * sign, changed, 0
-                )
+                cell_kernel.shift(cells, TOKENS, 1, sign, rolling, stamps, stamp * sign, changed, 0)
         return 2 * rounds * TOKENS
 
     return _clock(work)

@@ -171,9 +171,7 @@ class SteadyStream:
     def records(self, first: int, end: int, offset: int, batch_messages: int) -> list[RecordBatch]:
         """What arrives while the messages `first` to `end` happen, as batches from `offset` on."""
         numbers, arrived_ms = self.arrivals(first, end)
-        table = write_messages(
-            numbers, self.popularity.tokens_of(numbers), self.event_ms(numbers)
-        )
+        table = write_messages(numbers, self.popularity.tokens_of(numbers), self.event_ms(numbers))
         return list(cut_records(table, arrived_ms, offset, batch_messages))
 
     def _fresh(self, first: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -186,9 +184,7 @@ class SteadyStream:
         return (mix(numbers, 3) % _U64(10_000)).astype(np.int64)
 
 
-def _write_digits(
-    table: NDArray[np.uint8], at: int, count: int, values: NDArray[np.int64]
-) -> None:
+def _write_digits(table: NDArray[np.uint8], at: int, count: int, values: NDArray[np.int64]) -> None:
     """Write values as decimal digits with leading zeros into `count` columns."""
     rest = values
     for column in range(at + count - 1, at - 1, -1):
