@@ -90,4 +90,4 @@ def test_windows_stay_exact_while_tokens_come_and_go(seed: int) -> None:
             }
             assert shown == expected
     assert forgot >= 2
-    assert shard.tokens.count <= 3 * TOKENS_MAX
+    assert shard.tokens.count <= 60  # of some 180 that came by

@@ -1,5 +1,6 @@
 """The commands' way to a running service: its own HTTP API."""
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -23,14 +24,14 @@ def fetch_json(base_url: str, path: str, query: dict[str, str]) -> dict[str, Any
         Transient: nobody answers there.
         UsageError: the API refused the question; the message is its own.
     """
-    url = f"{base_url}{path}?{urllib.parse.urlencode(query)}"
+    url = f"{base_url.rstrip('/')}{path}?{urllib.parse.urlencode(query)}"
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - http only
             found: dict[str, Any] = json.load(answer)
             return found
     except urllib.error.HTTPError as error:
         raise _refused(error) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise Transient(
             f"Expected a running service at {base_url}, was {error}: start `swapstats run`, or "
             "name its address with --url"

@@ -91,7 +91,7 @@ def _tell(out: Console, audits: list[ShardAudit]) -> int:
     for sentence in damaged[:_SHOWN_MAX]:
         out.print(f"damaged: {sentence}")
     if differences:
-        out.print(_difference_table(differences[:_SHOWN_MAX]))
+        out.print(_difference_table(differences[:_SHOWN_MAX]), markup=False)
         if len(differences) > _SHOWN_MAX:
             out.print(f"... and {len(differences) - _SHOWN_MAX} more")
     tokens = len({(difference.partition, difference.token) for difference in differences})

@@ -232,13 +232,16 @@ class Market:
                 t_ms=max(shard.t_ms, update.t_ms),
                 end_ms=max(shard.end_ms, update.end_ms),
             )
-        whole = shard.epoch > 0 and shard.complete_since_ms != update.complete_since_ms
+        whole = update.whole or (
+            shard.epoch > 0 and shard.complete_since_ms != update.complete_since_ms
+        )
         shard.epoch, shard.seq, shard.offset = update.epoch, update.seq, update.offset
         shard.t_ms, shard.end_ms = update.t_ms, update.end_ms
         shard.complete_since_ms = update.complete_since_ms
         if update.whole:
             shard.index_of[:] = _UNBOUND
             shard.recent.clear()
+            self._rows[: len(self._keys)][self._owned(update.partition)] = 0
         named = [index for name in update.names if (index := self._name(shard, name, update)) >= 0]
         token_ids = update.token_ids
         if len(token_ids) and int(token_ids.max()) >= len(shard.index_of):
@@ -252,8 +255,7 @@ class Market:
         self._rows[indexes] = rows
         changed = np.unique(np.concatenate((indexes, np.array(named, dtype=np.intp))))
         if whole:
-            owners = self._place[: len(self._keys), _PARTITION]
-            changed = np.flatnonzero(owners == update.partition)
+            changed = np.flatnonzero(self._owned(update.partition))
         self._place[changed, _EPOCH : _COMPLETE + 1] = (
             update.epoch,
             update.seq,
@@ -268,6 +270,10 @@ class Market:
         self._as_of_ms = max(self._as_of_ms, min(other.t_ms for other in seen))
         self._end_ms = max(self._end_ms, min(other.end_ms for other in seen))
         return changed
+
+    def _owned(self, partition: int) -> NDArray[np.bool_]:
+        """Which tokens belong to a partition (bool[tokens])."""
+        return np.equal(self._place[: len(self._keys), _PARTITION], partition)
 
     def _name(self, shard: _Shard, name: TokenName, update: StatsUpdate) -> int:
         index = self._index_by_key.get(name.key, _UNBOUND)

@@ -12,7 +12,7 @@ from swapstats.core.column_recount import ColumnRecount
 from swapstats.core.recount import Recount
 from swapstats.core.shard import Shard
 from swapstats.core.shard_config import ShardConfig
-from swapstats.errors import InvariantBroken
+from swapstats.errors import StoreCorrupt
 from swapstats.model.checkpoint import Checkpoint
 from swapstats.model.record import RecordBatch
 from swapstats.model.stats import FIELDS, WindowStats
@@ -133,7 +133,11 @@ def audit_shard(
             messages += len(part)
             recount.feed(part)
         if next_offset <= offset:
-            raise InvariantBroken(f"Expected the log to hold offset {offset}, was its end")
+            raise StoreCorrupt(
+                f"Expected partition {config.partition} of the log to reach offset "
+                f"{header.next_offset}, where its checkpoint stands, was {offset} long: copy a data "
+                "directory while nothing writes to it, the log last"
+            )
         offset = min(next_offset, header.next_offset)
         if on_progress is not None:
             on_progress(offset, header.next_offset)

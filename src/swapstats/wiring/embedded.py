@@ -13,6 +13,7 @@ from swapstats.adapters.embedded.directory import DataDirectory
 from swapstats.adapters.embedded.log import EmbeddedSwapLog
 from swapstats.core.hash_key import HashKey
 from swapstats.core.shard_config import ShardConfig
+from swapstats.errors import StoreError
 from swapstats.model.effects import StatsUpdate
 from swapstats.model.window import WindowSpec
 from swapstats.ports.fan_out import FanOut
@@ -56,7 +57,8 @@ class EmbeddedStores:
             partition_count: partitions of the log.
             manifest: settings that shape the directory; others than before are refused.
             durability: `process` or `full`.
-            rebuild: a lost hash key may be replaced, for the state is made anew.
+            rebuild: throw the checkpoints away, whatever state their file is in, for the state is
+                made anew; a lost hash key is then replaced.
 
         Raises:
             StoreError: see its kinds.
@@ -67,10 +69,11 @@ class EmbeddedStores:
         with ExitStack() as opened:
             directory = opened.enter_context(DataDirectory.open(path, writer=True))
             directory.ensure_manifest(manifest)
+            if rebuild:
+                _throw_away(directory.checkpoints_path)
             checkpoints = EmbeddedCheckpointStore(directory.checkpoints_path, durability=sync)
             opened.callback(checkpoints.close)
-            may_create = rebuild or not checkpoints.has_revisions()
-            secret, _ = directory.hash_key(may_create=may_create)
+            secret, _ = directory.hash_key(may_create=not checkpoints.has_revisions())
             log = EmbeddedSwapLog(directory.log_path, partition_count, durability=sync)
             opened.callback(log.close)
             dead_letters = EmbeddedDeadLetterStore(directory.dead_letters_path, durability=sync)
@@ -85,6 +88,20 @@ class EmbeddedStores:
         self.checkpoints.close()
         self.log.close()
         self.directory.close()
+
+
+def _throw_away(store: Path) -> None:
+    """Remove a store's file: a damaged one can neither be read nor written, not even to empty it.
+
+    Its write-ahead log goes first: without its file it would be taken for that of the next one.
+    """
+    for name in (f"{store}-wal", f"{store}-shm", f"{store}"):
+        try:
+            Path(name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"Expected to remove {name} for --rebuild, was {error}: check its permissions"
+            ) from error
 
 
 class NoFanOut:

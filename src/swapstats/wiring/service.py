@@ -238,7 +238,9 @@ class Service:
             self._log.info("metrics", address=metrics.address)
             found.append(metrics)
         if self._settings.metrics.pprof is not None:
-            found.append(ProfileServer(str(self._settings.metrics.pprof)))
+            profiles = ProfileServer(str(self._settings.metrics.pprof))
+            self._log.info("profiles", address=profiles.address)
+            found.append(profiles)
         return found
 
     def _make_aggregator(self, stores: EmbeddedStores) -> Aggregator:

@@ -40,7 +40,8 @@ class Place:
         next_offset: next offset to be read.
         end_offset: offset the next record will get.
         t_ms: the shard's T.
-        lag_ms: now - append time of the last record read while more is unread; else 0.
+        lag_ms: while anything is unread, now - append time of the last record read or, if later,
+            the last moment when nothing was unread; else 0.
     """
 
     partition: int
@@ -257,6 +258,9 @@ class Aggregator:
             unread = shard.next_offset < ends[partition]
             appended_ms = self._append_ms.get(partition, now_ms)
             lag_ms = max(0, now_ms - appended_ms) if unread else 0
+            if not unread:
+                # What comes next is younger than this look, however long the silence was.
+                self._append_ms[partition] = now_ms
             place = Place(partition, shard.next_offset, ends[partition], shard.t_ms, lag_ms)
             places.append(place)
             self._observer.position(partition, place.next_offset, place.end_offset, lag_ms)
