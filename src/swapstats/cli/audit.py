@@ -2,24 +2,30 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
+from swapstats.cli.answers import ask, read_answer
+from swapstats.cli.printable import printable
 from swapstats.model.stats import format_scaled, scale_digits
-from swapstats.roles.audit import Difference, ShardAudit
+from swapstats.roles.audit import Answer, Difference, ShardAudit
 from swapstats.settings import load
 from swapstats.wiring.reading import EmbeddedReaders
 
 _SHOWN_MAX = 50
+PLAIN_COLUMNS = 180
 
 
 def audit_command(
     *,
     data_dir: Path | None = None,
+    answer: Path | None = None,
+    url: str | None = None,
+    sample: int = 8,
     plain: Annotated[bool, Parameter(negative="")] = False,
     config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
 ) -> int:
@@ -30,10 +36,19 @@ def audit_command(
     windows, and every number of every token is compared. It only reads: run it beside the
     service, or on a copy of its data directory. Exit status 1 if anything differs.
 
+    Every answer of the API names its moment and its position in the log, so any answer can be
+    proved: with `--answer` one that was saved, with `--url` a sample asked from the service now.
+
     Parameters
     ----------
     data_dir
         Data directory of the service or replay.
+    answer
+        Prove this answer of `/api/tokens/{id}/stats` (a file with its JSON) instead.
+    url
+        Ask the running service for some tokens and prove its answers as well.
+    sample
+        How many tokens to ask for.
     plain
         Recount with the plain decoder and plain dictionaries: some ten times slower, and
         independent of the engine to the last line.
@@ -42,52 +57,69 @@ def audit_command(
     """
     settings = load(config, flags={"data.dir": data_dir})
     readers = EmbeddedReaders.open(Path(settings.data.dir))
-    out = Console(highlight=False)
     try:
         manifest = readers.directory.manifest() or {}
-        is_replay = manifest.get("purpose") == "replay"
-        audits: list[ShardAudit] = []
-        console = Console(stderr=True)
-        with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
-            tasks = {}
-
-            def show(partition: int, offset: int, end: int) -> None:
-                if partition not in tasks:
-                    tasks[partition] = bars.add_task(f"partition {partition}", total=end)
-                bars.update(tasks[partition], completed=offset, total=end)
-
-            audits.extend(
-                readers.audit(
-                    grace_ms=manifest.get("grace_ms", settings.app.grace_ms),
-                    late=manifest.get("late", settings.app.late),
-                    max_ahead_ms=None if is_replay else settings.app.max_ahead_ms,
-                    plain=plain,
-                    on_progress=show,
-                )
-            )
+        rules: _Rules = {
+            "grace_ms": manifest.get("grace_ms", settings.app.grace_ms),
+            "late": manifest.get("late", settings.app.late),
+            "max_ahead_ms": (
+                None if manifest.get("purpose") == "replay" else settings.app.max_ahead_ms
+            ),
+            "plain": plain,
+        }
+        answers = [read_answer(answer.read_bytes())] if answer is not None else []
+        audits = [] if answer is not None else _audit_checkpoints(readers, rules)
+        if url is not None:
+            answers += ask(url, sample)
+        told = [(each, readers.audit_answer(each, **rules)) for each in answers]
     finally:
         readers.close()
-    return _tell(out, audits)
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out = Console(highlight=False, width=PLAIN_COLUMNS)
+    return _tell(out, audits, told)
 
 
-def _tell(out: Console, audits: list[ShardAudit]) -> int:
+class _Rules(TypedDict):
+    """What a checkpoint does not say of its shard."""
+
+    grace_ms: int
+    late: str
+    max_ahead_ms: int | None
+    plain: bool
+
+
+def _audit_checkpoints(readers: EmbeddedReaders, rules: _Rules) -> list[ShardAudit]:
+    """Audit every shard, with a bar each on a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
+        tasks: dict[int, TaskID] = {}
+
+        def show(partition: int, offset: int, end: int) -> None:
+            if partition not in tasks:
+                tasks[partition] = bars.add_task(f"partition {partition}", total=end)
+            bars.update(tasks[partition], completed=offset, total=end)
+
+        return list(readers.audit(**rules, on_progress=show))
+
+
+def _tell(out: Console, audits: list[ShardAudit], told: list[tuple[Answer, ShardAudit]]) -> int:
     """Print what was found; returns the exit status."""
-    differences = [difference for audit in audits for difference in audit.differences]
-    damaged = [sentence for audit in audits for sentence in audit.damaged]
-    table = Table("partition", "as of", "position", "messages", "tokens", "differences")
-    for audit in audits:
-        table.add_row(
-            str(audit.partition),
-            str(audit.t_ms),
-            f"{audit.offset:,}",
-            f"{audit.messages:,}",
-            f"{audit.tokens:,}",
-            str(len(audit.differences)),
-        )
-    if not audits:
+    if not audits and not told:
         sys.stderr.write("swapstats: no checkpoint yet, nothing to audit\n")
         return 1
-    out.print(table)
+    if audits:
+        out.print(_audit_table(audits))
+    for answer, audit in told:
+        verdict = f"{len(audit.differences)} differences" if audit.differences else "proved"
+        out.print(
+            f"answer for {answer.token} as of {answer.t_ms}, partition {answer.partition} "
+            f"offset {answer.offset:,}: {verdict}",
+            markup=False,
+        )
+    audits = [*audits, *(audit for _, audit in told)]
+    differences = [difference for audit in audits for difference in audit.differences]
+    damaged = [sentence for audit in audits for sentence in audit.damaged]
     for sentence in damaged[:_SHOWN_MAX]:
         out.print(f"damaged: {sentence}")
     if differences:
@@ -103,13 +135,27 @@ def _tell(out: Console, audits: list[ShardAudit]) -> int:
     return 1 if differences or damaged else 0
 
 
+def _audit_table(audits: list[ShardAudit]) -> Table:
+    table = Table("partition", "as of", "position", "messages", "tokens", "differences")
+    for audit in audits:
+        table.add_row(
+            str(audit.partition),
+            str(audit.t_ms),
+            f"{audit.offset:,}",
+            f"{audit.messages:,}",
+            f"{audit.tokens:,}",
+            str(len(audit.differences)),
+        )
+    return table
+
+
 def _difference_table(differences: list[Difference]) -> Table:
     table = Table("partition", "token", "window", "field", "held", "the log says", "off by")
     for found in differences:
         digits = scale_digits(found.field)
         table.add_row(
             str(found.partition),
-            found.token,
+            printable(found.token),
             found.window,
             found.field,
             *(

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from swapstats.cli.printable import printable
 from swapstats.errors import UsageError
 from swapstats.model.effects import DeadLetter
 from swapstats.model.wire import REASONS
@@ -66,7 +67,11 @@ def dead_letters_command(
         shown = letter.message[:_SHOWN_BYTES].decode(errors="backslashreplace")
         more = "..." if len(letter.message) > _SHOWN_BYTES else ""
         table.add_row(
-            str(letter.partition), str(letter.offset), letter.reason, letter.detail, shown + more
+            str(letter.partition),
+            str(letter.offset),
+            letter.reason,
+            printable(letter.detail),
+            printable(shown) + more,
         )
     out.print(table, markup=False)
     for name in sorted(counts):

@@ -1,5 +1,6 @@
 """`swapstats explain`: the life of a swap, step by step."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +54,14 @@ def explain_command(
         out.print(f"  {step.value}", markup=False)
 
 
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _messages(file: str) -> list[bytes]:
     """Read messages: a whole file that is one object (over several lines), or one a line.
 
@@ -68,8 +77,9 @@ def _messages(file: str) -> list[bytes]:
     except OSError as error:
         raise UsageError(f"Expected a file with a swap, was {error}") from error
     lines = [line for line in text.splitlines() if line.strip()]
-    if lines and not all(line.lstrip().startswith(b"{") for line in lines):
-        lines = [b" ".join(line.strip() for line in lines)]
+    joined = b" ".join(line.strip() for line in lines)
+    if not any(map(_is_json, lines)) and _is_json(joined):
+        lines = [joined]
     if not 0 < len(lines) <= MESSAGES_MAX or len(text) > _BYTES_MAX:
         raise UsageError(f"Expected 1 to {MESSAGES_MAX} swaps in {file}, was {len(lines)} lines")
     return lines

@@ -1,6 +1,7 @@
 """`swapstats replay`: recorded swaps through the whole system, and a report of the windows."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from swapstats.adapters.sources.ndjson import NdjsonSource
 from swapstats.adapters.sources.text_files import STDIN
 from swapstats.adapters.system_clock import SystemClock
-from swapstats.errors import UsageError
+from swapstats.errors import StoreError, UsageError
 from swapstats.ports.observer import Silent
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.run import Aggregator
@@ -240,12 +241,24 @@ class _progress_bars:  # noqa: N801 - used like a function
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).chmod(0o644)
-    Path(name).replace(path)
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        StoreError: it cannot be written there.
+    """
+    with contextlib.ExitStack() as begun:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            begun.callback(Path(name).unlink, missing_ok=True)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except OSError as error:
+            raise StoreError(
+                f"Expected to write the report {path}, was {error}: name another file with "
+                "--report and give the same command again; nothing is read twice"
+            ) from error

@@ -13,9 +13,11 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from swapstats.cli.api_client import fetch_json
 from swapstats.cli.checkpointed import read_token
+from swapstats.cli.printable import printable
 from swapstats.errors import Transient
 from swapstats.model.stats import FIELDS
 
@@ -62,7 +64,7 @@ def stats_command(
         out.file.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
         return
     names = [name for name in answer if name[:1] == "w" and isinstance(answer[name], dict)]
-    table = Table("", *(name[1:] for name in names), title=_title(answer))
+    table = Table("", *(name[1:] for name in names), title=Text(_title(answer)))
     for field in FIELDS:
         table.add_row(field, *(f"{_grouped(answer[name][field])}" for name in names))
     out.print(table, markup=False)
@@ -128,13 +130,15 @@ def _table(answer: dict[str, Any]) -> Table:
         table.add_column(field, justify="right", no_wrap=True)
     for place, row in enumerate(answer["rows"], 1):
         values = (_grouped(row[field]) for field in FIELDS)
-        table.add_row(str(place), row.get("symbol") or "", _short(row["token"]), *values)
+        symbol = printable(row.get("symbol") or "")
+        table.add_row(str(place), symbol, printable(_short(row["token"])), *values)
     return table
 
 
 def _title(answer: dict[str, Any]) -> str:
     symbol = answer.get("symbol")
-    return f"{symbol} ({answer['token']})" if symbol else str(answer["token"])
+    token = str(answer["token"])
+    return printable(f"{symbol} ({token})" if symbol else token)
 
 
 def _short(key: str) -> str:

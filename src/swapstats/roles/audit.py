@@ -1,7 +1,7 @@
 """The audit: recount the log up to a position for a moment, and compare bit by bit.
 
-What is audited is what a restart would go on from: the newest checkpoint of each shard. It works
-beside a running process, for it only reads.
+Audited are the newest checkpoint of each shard (what a restart would go on from) and answers that
+somebody was given. It works beside a running process, for it only reads.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from swapstats.core.column_recount import ColumnRecount
 from swapstats.core.recount import Recount
 from swapstats.core.shard import Shard
 from swapstats.core.shard_config import ShardConfig
-from swapstats.errors import StoreCorrupt
+from swapstats.errors import InvariantBroken
 from swapstats.model.checkpoint import Checkpoint
 from swapstats.model.record import RecordBatch
 from swapstats.model.stats import FIELDS, WindowStats
@@ -102,6 +102,58 @@ def compare(
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody was told about one token.
+
+    Attributes:
+        token: token key.
+        partition: where it lives.
+        offset: the answer holds the records before it.
+        t_ms: the moment it holds for.
+        windows: by window name: the eight fields as scaled integers.
+    """
+
+    token: str
+    partition: int
+    offset: int
+    t_ms: int
+    windows: Mapping[str, WindowStats]
+
+
+def audit_answer(
+    config: ShardConfig, log: AuditLog, answer: Answer, *, plain: bool = False
+) -> ShardAudit:
+    """Recount the log up to an answer's position for its moment, and compare that token.
+
+    Args:
+        config: what shapes the shard; its windows must include the answer's.
+        log: what is recounted.
+        answer: what somebody was told.
+        plain: see `audit_shard`.
+    """
+    recount = _recounter(config, answer.t_ms, plain)
+    messages, damaged = _feed(config.partition, log, recount, answer.offset, None)
+    nothing = (WindowStats(),) * len(config.spec.names)
+    recounted = recount.windows().get(answer.token, nothing)
+    log_says = dict(zip(config.spec.names, recounted, strict=True))
+    names = tuple(answer.windows)
+    return ShardAudit(
+        partition=config.partition,
+        t_ms=answer.t_ms,
+        offset=answer.offset,
+        messages=messages,
+        tokens=1,
+        differences=compare(
+            config.partition,
+            names,
+            {answer.token: tuple(answer.windows.values())},
+            {answer.token: tuple(log_says[name] for name in names)},
+        ),
+        damaged=damaged,
+    )
+
+
 def audit_shard(
     config: ShardConfig,
     checkpoint: Checkpoint,
@@ -122,25 +174,7 @@ def audit_shard(
     header = checkpoint.header
     shard = Shard.restore(config, checkpoint, header.epoch)
     recount = _recounter(config, header.t_ms, plain)
-    offset = log.start_offsets()[config.partition]
-    damaged: list[str] = []
-    messages = 0
-    while offset < header.next_offset:
-        batch, found, next_offset = log.read_past_damage(config.partition, offset, _CHUNK_BYTES)
-        damaged += found
-        if batch is not None and len(batch):
-            part = _cut(batch, header.next_offset)
-            messages += len(part)
-            recount.feed(part)
-        if next_offset <= offset:
-            raise StoreCorrupt(
-                f"Expected partition {config.partition} of the log to reach offset "
-                f"{header.next_offset}, where its checkpoint stands, was {offset} long: copy a data "
-                "directory while nothing writes to it, the log last"
-            )
-        offset = min(next_offset, header.next_offset)
-        if on_progress is not None:
-            on_progress(offset, header.next_offset)
+    messages, damaged = _feed(config.partition, log, recount, header.next_offset, on_progress)
     recounted = recount.windows()
     held = shard.live_tokens()
     return ShardAudit(
@@ -150,8 +184,34 @@ def audit_shard(
         messages=messages,
         tokens=len({*held, *recounted}),
         differences=compare(config.partition, config.spec.names, held, recounted),
-        damaged=tuple(damaged),
+        damaged=damaged,
     )
+
+
+def _feed(
+    partition: int,
+    log: AuditLog,
+    recount: "_Recounter",
+    end: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[int, tuple[str, ...]]:
+    """Recount the records before `end`; returns how many, and what is damaged."""
+    offset = log.start_offsets()[partition]
+    damaged: list[str] = []
+    messages = 0
+    while offset < end:
+        batch, found, next_offset = log.read_past_damage(partition, offset, _CHUNK_BYTES)
+        damaged += found
+        if batch is not None and len(batch):
+            part = _cut(batch, end)
+            messages += len(part)
+            recount.feed(part)
+        if next_offset <= offset:
+            raise InvariantBroken(f"Expected the log to hold offset {offset}, was its end")
+        offset = min(next_offset, end)
+        if on_progress is not None:
+            on_progress(offset, end)
+    return messages, tuple(damaged)
 
 
 class _Recounter(Protocol):

@@ -18,7 +18,7 @@ from swapstats.errors import UsageError
 from swapstats.model.checkpoint import CheckpointHeader
 from swapstats.model.record import RecordBatch
 from swapstats.model.window import WindowSpec
-from swapstats.roles.audit import ShardAudit, audit_shard
+from swapstats.roles.audit import Answer, ShardAudit, audit_answer, audit_shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,27 @@ class EmbeddedReaders:
                 plain=plain,
                 on_progress=partial(on_progress, partition),
             )
+
+    def audit_answer(
+        self, answer: Answer, *, grace_ms: int, late: str, max_ahead_ms: int | None, plain: bool
+    ) -> ShardAudit:
+        """Audit what somebody was told.
+
+        Raises:
+            UsageError: the partition has no checkpoint yet, so its windows are not known.
+        """
+        checkpoint = self.checkpoints.load(answer.partition)
+        if checkpoint is None:
+            raise UsageError(f"Expected a checkpoint of partition {answer.partition}, found none")
+        config = self.config_of(
+            checkpoint.header, grace_ms=grace_ms, late=late, max_ahead_ms=max_ahead_ms
+        )
+        unknown = sorted({*answer.windows} - {*config.spec.names})
+        if unknown:
+            raise UsageError(
+                f"Expected windows of {', '.join(config.spec.names)}, was {', '.join(unknown)}"
+            )
+        return audit_answer(config, _PastDamage(self.log), answer, plain=plain)
 
 
 class _PastDamage:

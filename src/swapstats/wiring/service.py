@@ -140,7 +140,7 @@ class Service:
         restored = asyncio.Event()
         worker = AggregatorThread(
             aggregator,
-            on_restored=partial(set_from_thread, loop, restored),
+            on_restored=partial(self._go_on, aggregator, partial(set_from_thread, loop, restored)),
             on_end=partial(set_from_thread, loop, ended),
         )
         worker.start()
@@ -166,6 +166,11 @@ class Service:
             worker.stop()
             await asyncio.to_thread(worker.join)
             self._log.info("stopped", offsets=[p.next_offset for p in aggregator.status.places])
+
+    def _go_on(self, aggregator: Aggregator, tell: Callable[[], None]) -> None:
+        """Once the state is back: T goes on from the checkpoint, then sources may begin."""
+        self._time.go_on_from(max(shard.t_ms for shard in aggregator.shards.values()))
+        tell()
 
     async def _pump(
         self, ingest: Ingest, source: Source, watch: ServiceWatch, restored: asyncio.Event
