@@ -253,7 +253,7 @@ class Bucket:
     def seal(self) -> None:
         """Pack the tables tight; the bucket stays usable."""
         self._resize(max(4, int(self.used / _SEALED_LOAD) + 1), _FULL_LOAD)
-        if len(self._cells) > self.cell_count:
+        if self._frozen or len(self._cells) > self.cell_count:
             self._cells = self._cells[: self.cell_count].copy()
         self._index = _NO_INDEX
         self._frozen = False

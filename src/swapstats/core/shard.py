@@ -109,13 +109,14 @@ class Shard:
         windows.advance(now_ms)
         sorted_rows = sort_out(columns, self.config, windows.min_bucket, self.newest_ms)
         self.newest_ms = sorted_rows.newest_ms
-        tokens, names = self.tokens.intern(sorted_rows.rows, columns, batch.buffer)
-        windows.make_room(self.tokens.count)
         outcome = np.zeros(len(batch), dtype=np.uint8)
         for number, rows in sorted_rows.groups():
             windows.open_bucket(number).decide(rows, columns, outcome)
         fate, counts, t_ms = self._settle(columns, outcome, sorted_rows.late)
         contributes = (fate == fates.APPLIED) | (fate == fates.REMOVED)
+        seen = np.flatnonzero((fate >= fates.APPLIED) & (fate <= fates.CANCELLED))
+        tokens, names = self.tokens.intern(seen.astype(np.int32), columns, batch.buffer)
+        windows.make_room(self.tokens.count)
         for number, rows in sorted_rows.groups():
             mine = rows[contributes[rows]]
             if len(mine):
