@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -82,14 +83,7 @@ def replay_command(
     config
         YAML file with settings.
     """
-    if not 0 < len(files) <= FILES_MAX:
-        raise UsageError(f"Expected 1 to {FILES_MAX} files to replay, was {len(files)}")
-    for file in files:
-        if file.startswith("-") and file != STDIN:
-            raise UsageError(
-                f"Expected an option of replay (see --help) or a file, was {file!r}: write "
-                f"./{file} for a file of that name"
-            )
+    _expect_files(files)
     settings = load(
         config,
         flags={
@@ -99,12 +93,58 @@ def replay_command(
             "app.bucket_step": bucket_step,
         },
     )
-    fixed_ms = at
-    system = SystemClock()
     source = NdjsonSource(
-        list(files), system, speed=_factor(speed), rate=rate, shift_to_now=shift_to_now
+        list(files),
+        SystemClock(),
+        speed=parse_speed(speed),
+        rate=rate,
+        shift_to_now=shift_to_now,
     )
-    event_clock = clock == "event" and fixed_ms is None
+    stores = EmbeddedStores.open(
+        Path(settings.data.dir),
+        settings.ingest.topic_cfg.partitions,
+        _manifest(files, settings, clock, at),
+        durability=settings.data.durability,
+        rebuild=rebuild,
+    )
+    try:
+        text = _replay(source, stores, settings, clock, at, rebuild=rebuild)
+    finally:
+        stores.close()
+    if report is None:
+        Console().file.write(text)
+    else:
+        write_whole(report, text)
+
+
+def _expect_files(files: tuple[str, ...]) -> None:
+    """Refuse what cannot be files.
+
+    Raises:
+        UsageError: none, too many, or a misspelt option.
+    """
+    if not 0 < len(files) <= FILES_MAX:
+        raise UsageError(f"Expected 1 to {FILES_MAX} files to replay, was {len(files)}")
+    for file in files:
+        if file.startswith("-") and file != STDIN:
+            raise UsageError(
+                f"Expected an option of replay (see --help) or a file, was {file!r}: write "
+                f"./{file} for a file of that name"
+            )
+
+
+def _replay(
+    source: NdjsonSource,
+    stores: EmbeddedStores,
+    settings: Settings,
+    clock: str,
+    at: int | None,
+    *,
+    rebuild: bool,
+) -> str:
+    """Replay to the end; returns the report."""
+    event_clock = clock == "event" and at is None
+    service_time = ServiceTime(SystemClock(), settings.app.clock_jump_ms)
     options = AggregatorOptions(
         chunk_bytes_max=settings.ingest.read_bytes_max,
         snapshot_interval_ms=settings.app.snapshot_interval_ms,
@@ -115,32 +155,17 @@ def replay_command(
         settings.windows,
         settings.app.grace_ms,
         settings.app.late,
-        settings.app.max_ahead_ms if clock == "wall" and fixed_ms is None else None,
+        settings.app.max_ahead_ms if clock == "wall" and at is None else None,
+        settings.app.tokens_max,
     )
-    service_time = ServiceTime(system, settings.app.clock_jump_ms)
-    now_ms: Callable[[], int] = service_time.now_ms
-    if fixed_ms is not None or event_clock:
-        constant_ms = fixed_ms or 0
-        now_ms = lambda: constant_ms  # noqa: E731 - a constant clock needs no name
-    stores = EmbeddedStores.open(
-        Path(settings.data.dir),
-        settings.ingest.topic_cfg.partitions,
-        _manifest(files, settings, clock, fixed_ms),
-        durability=settings.data.durability,
-        rebuild=rebuild,
-    )
-    try:
-        aggregator = make_aggregator(stores, rules, options, now_ms, NoFanOut(), Silent())
-        ingest = Ingest(stores.log, stores.key, service_time.now_ms, aggregator.wake.set, Silent())
-        with _progress_bars(source, aggregator) as show:
-            t_ms = asyncio.run(_drive(source, ingest, aggregator, show))
-        text = render_report(aggregator.shards.values(), settings.windows, t_ms)
-    finally:
-        stores.close()
-    if report is None:
-        Console().file.write(text)
-    else:
-        write_whole(report, text)
+    now_ms = service_time.now_ms
+    if event_clock or at is not None:
+        now_ms = partial(int, at or 0)
+    aggregator = make_aggregator(stores, rules, options, now_ms, NoFanOut(), Silent())
+    ingest = Ingest(stores.log, stores.key, service_time.now_ms, aggregator.wake.set, Silent())
+    with _progress_bars(source, aggregator) as show:
+        t_ms = asyncio.run(_drive(source, ingest, aggregator, show))
+    return render_report(aggregator.shards.values(), settings.windows, t_ms)
 
 
 async def _drive(
@@ -165,23 +190,6 @@ async def _drive(
         raise
     finally:
         await asyncio.to_thread(ingest.close)
-
-
-def _factor(speed: str) -> float | None:
-    """Read `max` or `10x`.
-
-    Raises:
-        UsageError: neither.
-    """
-    if speed == "max":
-        return None
-    try:
-        factor = float(speed.removesuffix("x"))
-    except ValueError:
-        factor = 0.0
-    if not 0 < factor < float("inf"):
-        raise UsageError(f"Expected --speed max or a factor such as 10x, was {speed!r}")
-    return factor
 
 
 def _manifest(

@@ -232,7 +232,7 @@ class DemoSource:
         "rate", INTEGER, "1000", "Swaps per second.", bounds=(1, 1_000_000), unit="swaps/s"
     )
     tokens: int = key(
-        "tokens", INTEGER, "3000", "Tokens in the market.", bounds=(1, 1_000_000), unit="tokens"
+        "tokens", INTEGER, "3000", "Tokens in the market.", bounds=(1, 100_000), unit="tokens"
     )
 
 
