@@ -113,7 +113,7 @@ def _tell(out: Console, audits: list[ShardAudit], told: list[tuple[Answer, Shard
     for answer, audit in told:
         verdict = f"{len(audit.differences)} differences" if audit.differences else "proved"
         out.print(
-            f"answer for {answer.token} as of {answer.t_ms}, partition {answer.partition} "
+            f"answer for {printable(answer.token)} as of {answer.t_ms}, partition {answer.partition} "
             f"offset {answer.offset:,}: {verdict}",
             markup=False,
         )

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from swapstats.adapters.sources.ndjson import NdjsonSource
 from swapstats.adapters.sources.text_files import STDIN
 from swapstats.adapters.system_clock import SystemClock
+from swapstats.core.replay_pace import parse_speed
 from swapstats.errors import StoreError, UsageError
 from swapstats.ports.observer import Silent
 from swapstats.roles.aggregator.options import AggregatorOptions
