@@ -51,8 +51,8 @@ def run_command(
     data_dir
         Data directory; made if absent.
     source
-        Where swaps come from: `auto`, `demo`, `binance`, `binance:BTCUSDT,ETHUSDT` or
-        `replay:FILE` (at its recorded pace, moved to now). May be given several times.
+        Where swaps come from: `auto`, `demo`, `binance`, `binance:BTCUSDT,ETHUSDT`, `stdin`
+        (one message a line) or `replay:FILE` (at its recorded pace, moved to now). May be given several times.
     api_http_addr
         Address of page, API and WebSocket.
     windows

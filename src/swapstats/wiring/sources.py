@@ -1,9 +1,10 @@
-"""Sources by name: `auto`, `demo`, `binance[:SYMBOLS]`, `replay:FILE`."""
+"""Sources by name: `auto`, `demo`, `binance[:SYMBOLS]`, `stdin`, `replay:FILE`."""
 
 from collections.abc import Sequence
 
 from swapstats.adapters.sources.demo import DemoSource
 from swapstats.adapters.sources.ndjson import NdjsonSource
+from swapstats.adapters.sources.standard_input import StandardInput
 from swapstats.core.demo_market import DemoMarket
 from swapstats.errors import UsageError
 from swapstats.ports.clock import Clock
@@ -55,10 +56,12 @@ def _named(name: str, rest: str, text: str, settings: SourceSettings, clock: Clo
         from swapstats.adapters.sources.binance.connect import BinanceSource
 
         return BinanceSource(_symbols(rest) if rest else settings.binance.symbols, clock)
+    if name == "stdin" and not rest:
+        return StandardInput(clock)
     if name == "replay" and rest:
         return NdjsonSource([rest], clock, speed=1.0, shift_to_now=True, name=text)
     raise UsageError(
-        f"Expected a source of auto, demo, binance[:SYMBOLS] or replay:FILE, was {text!r}"
+        f"Expected a source of auto, demo, binance[:SYMBOLS], stdin or replay:FILE, was {text!r}"
     )
 
 

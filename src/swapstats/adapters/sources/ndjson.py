@@ -290,7 +290,11 @@ class NdjsonSource:
             pace.begin_file(begun_ms)
         async with aclosing(_read_ahead(blocks)) as line_blocks:
             async for lines in line_blocks:
-                block, place = self._timed(lines, place, pace)
+                if self._speed is None and not self._shift_to_now:
+                    block = lines
+                    pace.offer(np.full(len(lines), NO_TIME_MS, dtype=np.int64))
+                else:
+                    block, place = await asyncio.to_thread(self._timed, lines, place, pace)
                 sent = 0
                 while pace.left_count:
                     now_ms = self._clock.monotonic_ms()
@@ -310,10 +314,7 @@ class NdjsonSource:
                     yield SourceBatch(part.block, place.text)
 
     def _timed(self, lines: LineBlock, place: Place, pace: ReplayPace) -> tuple[LineBlock, Place]:
-        """Shift the event times of a block if asked, and offer it to the pace."""
-        if self._speed is None and not self._shift_to_now:
-            pace.offer(np.full(len(lines), NO_TIME_MS, dtype=np.int64))
-            return lines, place
+        """Shift the event times of a block if asked, and offer it to the pace; for a thread."""
         times = find_event_times(lines.block)
         if not self._shift_to_now:
             pace.offer(times.event_ms)
