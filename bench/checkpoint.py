@@ -12,7 +12,7 @@ from swapstats.errors import InvariantBroken
 from swapstats.model.record import RecordBatch
 from swapstats.roles.bench.engine_path import CADENCE_S, EnginePath
 from swapstats.roles.bench.figures import Figure, Findings
-from swapstats.roles.bench.filling import DAY_MS, fill_steadily
+from swapstats.roles.bench.filling import BATCH_MESSAGES, DAY_MS, fill_steadily
 from swapstats.roles.bench.full_path import shard_config
 from swapstats.roles.bench.machine import this_machine
 from swapstats.roles.bench.made_swaps import Popularity, SteadyStream
@@ -24,6 +24,8 @@ STALL_MAX_MS = 50.0
 RESTART_MAX_S = 3.0
 TOKENS = 3_000
 SLICE_MS = 100
+FAST_MESSAGES = 2_000_000
+FAST_CADENCE_S = 0.5
 MIB = 1 << 20
 
 
@@ -93,14 +95,26 @@ def live(
     without = run(first, SLICE_MS, 0.0, seconds / 2)
     first += count
     paced = run(first, SLICE_MS, CADENCE_S, seconds - 0.2)
+    first += count
+    fast = iter(
+        stream.records(first, first + FAST_MESSAGES, path.shard.next_offset, BATCH_MESSAGES)
+    )
+    hurried = run_paced(path, fast, 600.0, 0, FAST_CADENCE_S, time.sleep)
     saved = path.saved
-    figures = [
+    return [
         Figure(f"{name}: longest batch without checkpoints", without.quiet_max_ms, "ms"),
         stall(
             f"{name}: longest batch beside checkpoints",
             paced.beside_max_ms,
             note=f"longest between them {paced.quiet_max_ms:.1f} ms; "
             f"{len(paced.beside_ms)} batches beside, {len(paced.quiet_ms)} between",
+        ),
+        stall(
+            f"{name}: longest batch of {BATCH_MESSAGES:,} at full speed, beside checkpoints",
+            hurried.beside_max_ms,
+            note=f"between them {hurried.quiet_max_ms:.1f} ms; a checkpoint every "
+            f"{FAST_CADENCE_S:g} s; {len(hurried.beside_ms)} batches beside, "
+            f"{len(hurried.quiet_ms)} between",
         ),
         Figure.spread(
             f"{name}: snapshot", saved.stalls_ms[begun:], "ms", STALL_MAX_MS, at_least=False
@@ -112,7 +126,6 @@ def live(
         ),
         Figure.spread(f"{name}: checkpoint written in", saved.saves_ms[begun:], "ms"),
     ]
-    return figures
 
 
 def take(path: EnginePath, stream: SteadyStream, first: int, count: int) -> list[RecordBatch]:

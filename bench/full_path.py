@@ -39,6 +39,8 @@ SHORT_SPEC = WindowSpec(5_000, (60_000, 120_000, 240_000))
 
 @dataclass(frozen=True)
 class Case:
+    """One way to run a stream."""
+
     name: str
     event_clock: bool
     with_log: int = 0  # partitions; 0 = no log
@@ -57,13 +59,15 @@ def main() -> None:
     plan = Plan(given.pairs, given.leg, given.batch)
     found = Findings("full path", this_machine())
     with on_one_core() as core:
-        found.method += [
+        found.method.append(
             f"One process, pinned to core {core}; {plan.pairs} pairs, floor and full path in "
             f"turns, {plan.leg_messages:,} messages a leg, batches of {plan.batch_messages:,}, "
-            "one pair before them thrown away.",
+            "one pair before them thrown away."
+        )
+        found.method.append(
             "Floor: msgspec.json.Decoder(Struct).decode of each message, bytes objects at hand. "
-            "Full path: decode, dedup, windows, effects, and a whole checkpoint in every leg.",
-        ]
+            "Full path: decode, dedup, windows, effects, and a whole checkpoint in every leg."
+        )
         for stream, arrivals, cases in streams(given.wire, found):
             chosen = [case for case in cases if given.only in f"{stream}, {case.name}"]
             if chosen:

@@ -162,6 +162,26 @@ def test_a_frozen_bucket_that_lost_an_entry_is_not_written() -> None:
         frozen.encode()
 
 
+def test_renumbered_tokens_keep_their_sums() -> None:
+    """Also negative counts, and further cells of a token; a frozen bucket keeps its numbers."""
+    one = filled(5)
+    one.contribute(of(4, amount_usd=None, removed=True), of(4, amount_usd=None, removed=True))
+    one.bucket.seal()
+    sums, frozen = one.sums(), one.bucket.freeze()
+    written = frozen.encode()
+    seen = np.zeros(TOKENS, dtype=np.bool_)
+    one.bucket.mark_tokens(seen)
+    assert np.flatnonzero(seen).tolist() == [0, 1, 2, 3, 4]
+    numbers = np.full(TOKENS, -1, dtype=np.int64)
+    numbers[:5] = [9, 0, 63, 1, 2]
+    one.bucket.renumber(numbers)
+    assert one.sums() == {int(numbers[token]): stats for token, stats in sums.items()}
+    assert frozen.encode() == written
+    one.contribute(of(63), of(2))
+    assert one.sums()[63].trades == 2
+    assert one.bucket.cell_count == 5
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_any_sequence_of_steps_against_a_dictionary(seed: int) -> None:
     print("seed", seed)

@@ -253,6 +253,33 @@ def test_a_bucket_that_left_is_not_sealed_any_more() -> None:
     assert windows.buckets == {}
 
 
+def test_kept_tokens_get_new_numbers_and_keep_their_sums() -> None:
+    windows = windows_at(0)
+    for token, at_ms in ((1, -4_000), (4, 0), (6, 3_000)):
+        add(windows, at_ms, token)
+    assert np.flatnonzero(windows.held_tokens(9)).tolist() == [1, 4, 6]
+    windows.advance(T0_MS + 1_000)
+    held = np.flatnonzero(windows.held_tokens(9))
+    assert held.tolist() == [4, 6]
+    windows.keep_tokens(held)
+    assert (trades(windows, 0), trades(windows, 1)) == ([1, 1], [0, 0])
+    windows.begin()
+    add(windows, 500, token=0)
+    add(windows, 500, token=2)
+    windows.advance(T0_MS + 3_000)
+    assert [trades(windows, token) for token in range(3)] == [[0, 2], [1, 1], [0, 1]]
+    assert sorted(windows.changed().tolist()) == [0, 1, 2]
+
+
+def test_forgetting_every_token() -> None:
+    windows = windows_at(0)
+    add(windows, 0, token=5)
+    windows.advance(T0_MS + 60_000)
+    windows.keep_tokens(np.flatnonzero(windows.held_tokens(6)))
+    add(windows, 60_000, token=1)
+    assert windows.live_tokens(2) == [1]
+
+
 def test_series() -> None:
     windows = windows_at(0)
     for at_ms in (-3_000, -2_999, -1_000, 0):

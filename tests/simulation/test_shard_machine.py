@@ -89,10 +89,11 @@ class ShardMachine(RuleBasedStateMachine):
         event_clock=st.booleans(),
         late=st.sampled_from(("apply", "drop", "divert")),
         grace_ms=st.sampled_from((0, 2_000, 30_000)),
+        tokens_max=st.sampled_from((1, 3, 1_000_000)),
     )
-    def begin(self, event_clock: bool, late: str, grace_ms: int) -> None:
+    def begin(self, event_clock: bool, late: str, grace_ms: int, tokens_max: int) -> None:
         ahead_ms = None if event_clock else AHEAD_MS
-        self.config = ShardConfig(3, SPEC, KEY, grace_ms, late, ahead_ms, event_clock)
+        self.config = ShardConfig(3, SPEC, KEY, grace_ms, late, ahead_ms, event_clock, tokens_max)
         self.model = Recount(SPEC, grace_ms, late, ahead_ms, self.config.clock, 0)
         self.shard = Shard(self.config, epoch=1)
         self.append_ms = T0_MS
@@ -338,7 +339,7 @@ _SETTINGS = settings(
 
 def test_shard_machine() -> None:
     run_state_machine_as_test(
-        ShardMachine, settings=settings(_SETTINGS, max_examples=400, stateful_step_count=50)
+        ShardMachine, settings=settings(_SETTINGS, max_examples=300, stateful_step_count=50)
     )
 
 

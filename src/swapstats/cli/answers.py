@@ -3,6 +3,7 @@
 import json
 import random
 import urllib.parse
+from pathlib import Path
 from typing import Any
 
 from swapstats.cli.api_client import fetch_json
@@ -13,18 +14,20 @@ from swapstats.roles.audit import Answer
 _OVERVIEW_MAX = 500
 
 
-def read_answer(text: bytes) -> Answer:
-    """Read the JSON of `/api/tokens/{id}/stats`, numbers or strings, without a float.
+def read_answer(file: Path) -> Answer:
+    """Read a file with the JSON of `/api/tokens/{id}/stats`, numbers or strings, without a float.
 
     Raises:
-        UsageError: it is no such answer.
+        UsageError: it cannot be read, or is no such answer.
     """
     try:
-        found = json.loads(text, parse_float=str)
-        return _answer(found)
-    except (ValueError, KeyError, TypeError) as error:
+        return _answer(json.loads(file.read_bytes(), parse_float=str))
+    except OSError as error:
+        raise UsageError(f"Expected a file with an answer, was {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"Expected an answer of /api/tokens/{{id}}/stats, was something else ({error!r})"
+            f"Expected an answer of /api/tokens/{{id}}/stats in {file}, was something else "
+            f"({error!r})"
         ) from error
 
 

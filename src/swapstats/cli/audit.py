@@ -67,7 +67,7 @@ def audit_command(
             ),
             "plain": plain,
         }
-        answers = [read_answer(answer.read_bytes())] if answer is not None else []
+        answers = [read_answer(answer)] if answer is not None else []
         audits = [] if answer is not None else _audit_checkpoints(readers, rules)
         if url is not None:
             answers += ask(url, sample)
@@ -113,8 +113,8 @@ def _tell(out: Console, audits: list[ShardAudit], told: list[tuple[Answer, Shard
     for answer, audit in told:
         verdict = f"{len(audit.differences)} differences" if audit.differences else "proved"
         out.print(
-            f"answer for {printable(answer.token)} as of {answer.t_ms}, partition {answer.partition} "
-            f"offset {answer.offset:,}: {verdict}",
+            f"answer for {printable(answer.token)} as of {answer.t_ms}, partition "
+            f"{answer.partition} offset {answer.offset:,}: {verdict}",
             markup=False,
         )
     audits = [*audits, *(audit for _, audit in told)]

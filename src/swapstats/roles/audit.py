@@ -12,7 +12,7 @@ from swapstats.core.column_recount import ColumnRecount
 from swapstats.core.recount import Recount
 from swapstats.core.shard import Shard
 from swapstats.core.shard_config import ShardConfig
-from swapstats.errors import InvariantBroken
+from swapstats.errors import StoreCorrupt
 from swapstats.model.checkpoint import Checkpoint
 from swapstats.model.record import RecordBatch
 from swapstats.model.stats import FIELDS, WindowStats
@@ -207,7 +207,10 @@ def _feed(
             messages += len(part)
             recount.feed(part)
         if next_offset <= offset:
-            raise InvariantBroken(f"Expected the log to hold offset {offset}, was its end")
+            raise StoreCorrupt(
+                f"Expected partition {partition} of the log to reach offset {end}, was {offset} "
+                "long: copy a data directory while nothing writes to it"
+            )
         offset = min(next_offset, end)
         if on_progress is not None:
             on_progress(offset, end)

@@ -19,6 +19,7 @@ class ServiceTime:
         self, clock: Clock, jump_max_ms: int = JUMP_MS_MAX_DEFAULT, initial_ms: int = 0
     ) -> None:
         self._clock = clock
+        self._jump_max_ms = jump_max_ms
         self._guard = ClockGuard(jump_max_ms, initial_ms)
         self._lock = threading.Lock()
         self._held: str | None = None
@@ -34,6 +35,15 @@ class ServiceTime:
             guarded = self._guard.read(self._clock.wall_ms(), self._clock.monotonic_ms())
             self._held = guarded.held
             return guarded.t_ms
+
+    def go_on_from(self, t_ms: int) -> None:
+        """Take a checkpointed T, once the state is back: T is not below it from now on.
+
+        A wall clock far behind it is told by `held`, like one that was set back while running.
+        """
+        with self._lock:
+            if t_ms > self._guard.t_ms:
+                self._guard = ClockGuard(self._jump_max_ms, t_ms)
 
     def confirm(self) -> None:
         """Take the operator's word that the wall clock is right."""

@@ -107,7 +107,7 @@ async def test_what_is_not_http_is_a_400_problem_and_closes() -> None:
     async with Running() as running:
         for text in (b"hello\r\n\r\n", b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n"):
             answer = await raw(running.port, text)
-            assert answer.startswith(b"HTTP/1.1 400")
+            assert answer.split(b" ")[1] == b"400"
             body = exactly(answer.partition(b"\r\n\r\n")[2].decode())
             assert body["type"] == "urn:swapstats:problem:bad-request"
         assert (await running.get("/healthz"))[0] == 200

@@ -28,7 +28,7 @@ from swapstats.roles.api.docs_page import POLICY, docs_page
 from swapstats.roles.api.openapi import openapi_document
 from swapstats.roles.api.options import ApiOptions
 from swapstats.roles.api.problem import CONTENT_TYPE, Problem, not_ready, retry_after
-from swapstats.roles.api.routes import Route, Values
+from swapstats.roles.api.routes import OPENAPI, Route, Values
 from swapstats.roles.api.token_answer import find_or_refuse
 
 JSON = "application/json"
@@ -103,9 +103,7 @@ class Answers:
         self._overviews: Coalesced[OverviewText] = Coalesced(market, clock, options.coalesce_ms)
         self._searches: Coalesced[str] = Coalesced(market, clock, options.coalesce_ms)
         document = openapi_document(routes, options, market.spec)
-        self._openapi = Reply(
-            msgspec.json.encode(document), content_type="application/vnd.oai.openapi+json"
-        )
+        self._openapi = Reply(msgspec.json.encode(document), content_type=OPENAPI)
         self._docs = Reply(
             docs_page(document),
             content_type="text/html; charset=utf-8",

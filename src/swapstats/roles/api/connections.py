@@ -33,14 +33,17 @@ class _Connection(RequestHandler):
     ) -> web.StreamResponse:
         """Answer a request that could not be read, or a fault outside the handler."""
         bad = 400 <= status < 500
-        if not bad:
+        if not bad and not isinstance(exc, ConnectionError):
+            # A client that vanished in the middle of an answer is nobody's fault.
             _log.error("api.connection_failed", error=repr(exc))
         problem = Problem(
             "bad-request" if bad else "internal",
             "Expected HTTP/1.1, was something else" if bad else "Expected an answer, was an error",
         )
         response = web.Response(
-            body=problem.body(), status=problem.status, headers={"Content-Type": CONTENT_TYPE}
+            body=problem.body(),
+            status=problem.status,
+            headers={"Content-Type": CONTENT_TYPE, "Server": "swapstats"},
         )
         response.force_close()
         return response

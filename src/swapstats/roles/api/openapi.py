@@ -13,9 +13,13 @@ Schema = dict[str, Any]
 
 _TIME: Schema = {"type": "integer", "description": "ms since the Unix epoch"}
 _LAG: Schema = {"type": "integer", "minimum": 0, "description": "ms; 0 at the end of the log"}
-_SYMBOL: Schema = {"type": ["string", "null"]}
+_MAYBE_TEXT: Schema = {"type": ["string", "null"]}
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer"}
+_FLAG: Schema = {"type": "boolean"}
+_PROGRESS: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+_TOKEN: Schema = {"token": _TEXT, "symbol": _MAYBE_TEXT}
+_MOMENT: Schema = {"as_of": _TIME, "end": _TIME}
 
 
 def _object(properties: Schema, *optional: str) -> Schema:
@@ -53,33 +57,19 @@ def _amount(places: int) -> Schema:
 
 def schemas(spec: WindowSpec) -> Schema:
     """Make the schemas of all JSON answers."""
-    token = {"token": _TEXT, "symbol": _SYMBOL}
-    moment = {"as_of": _TIME, "end": _TIME}
-    window = _object({**_fields(), "complete_since": _TIME})
     windows = {f"w{name}": _ref("Window") for name in spec.names}
     position = _object({"partition": _COUNT, "offset": _COUNT})
-    partition = _object(
-        {
-            "partition": _COUNT,
-            "offset": _COUNT,
-            "end_offset": _COUNT,
-            "as_of": _TIME,
-            "ready": {"type": "boolean"},
-        }
-    )
-    source = _object({"name": _TEXT, "state": _TEXT, "detail": _TEXT})
-    found = _object({**token, "vol_usd": _ref("UsdAmount"), "trades": _COUNT})
     return {
         "UsdAmount": _amount(6),
         "TokenAmount": _amount(18),
-        "Window": window,
+        "Window": _object({**_fields(), "complete_since": _TIME}),
         "TokenStats": _object(
-            {**token, **moment, "position": position, "lag_ms": _LAG, **windows}, *windows
+            {**_TOKEN, **_MOMENT, "position": position, "lag_ms": _LAG, **windows}, *windows
         ),
         "Series": _object(
             {
-                **token,
-                **moment,
+                **_TOKEN,
+                **_MOMENT,
                 "step_ms": _COUNT,
                 "points": _list(_object({"start": _TIME, **_fields()})),
             }
@@ -89,48 +79,62 @@ def schemas(spec: WindowSpec) -> Schema:
                 "window": _TEXT,
                 "sort": _TEXT,
                 "order": _TEXT,
-                **moment,
+                **_MOMENT,
                 "lag_ms": _LAG,
                 "tokens_total": _COUNT,
-                "rows": _list(_object({**token, **_fields()})),
+                "rows": _list(_object({**_TOKEN, **_fields()})),
             }
         ),
-        "Search": _object({"query": _TEXT, "tokens": _list(found)}),
-        "Status": _object(
-            {
-                "version": _TEXT,
-                "as_of": _TIME,
-                "lag_ms": _LAG,
-                "ready": {"type": "boolean"},
-                "reason": {"type": ["string", "null"]},
-                "source": {"anyOf": [source, {"type": "null"}]},
-                "windows": _list(_TEXT),
-                "step_ms": _COUNT,
-                "tokens": _COUNT,
-                "partitions": _list(partition),
-                "counters": {"type": "object", "additionalProperties": _COUNT},
-                "warnings": _list(_TEXT),
-            }
-        ),
-        "Healthy": _object({"healthy": {"type": "boolean"}}),
-        "Ready": _object({"ready": {"type": "boolean"}, "progress": {"type": "number"}}),
-        "Problem": _object(
-            {
-                "type": _TEXT,
-                "title": _TEXT,
-                "status": _COUNT,
-                "detail": _TEXT,
-                "candidates": _list(found),
-                "candidates_total": _COUNT,
-                "known": _list(_TEXT),
-                "progress": {"type": "number", "minimum": 0, "maximum": 1},
-            },
-            "candidates",
-            "candidates_total",
-            "known",
-            "progress",
-        ),
+        "Search": _object({"query": _TEXT, "tokens": _list(_found())}),
+        "Status": _status(),
+        "Healthy": _object({"healthy": _FLAG}),
+        "Ready": _object({"ready": _FLAG, "progress": _PROGRESS}),
+        "Problem": _problem(),
     }
+
+
+def _found() -> Schema:
+    return _object({**_TOKEN, "vol_usd": _ref("UsdAmount"), "trades": _COUNT})
+
+
+def _status() -> Schema:
+    partition = _object(
+        {
+            "partition": _COUNT,
+            "offset": _COUNT,
+            "end_offset": _COUNT,
+            "as_of": _TIME,
+            "ready": _FLAG,
+        }
+    )
+    source = _object({"name": _TEXT, "state": _TEXT, "detail": _TEXT})
+    return _object(
+        {
+            "version": _TEXT,
+            "as_of": _TIME,
+            "lag_ms": _LAG,
+            "ready": _FLAG,
+            "reason": _MAYBE_TEXT,
+            "source": {"anyOf": [source, {"type": "null"}]},
+            "windows": _list(_TEXT),
+            "step_ms": _COUNT,
+            "tokens": _COUNT,
+            "partitions": _list(partition),
+            "counters": {"type": "object", "additionalProperties": _COUNT},
+            "warnings": _list(_TEXT),
+        }
+    )
+
+
+def _problem() -> Schema:
+    optional: Schema = {
+        "candidates": _list(_found()),
+        "candidates_total": _COUNT,
+        "known": _list(_TEXT),
+        "progress": _PROGRESS,
+    }
+    always: Schema = {"type": _TEXT, "title": _TEXT, "status": _COUNT, "detail": _TEXT}
+    return _object({**always, **optional}, *optional)
 
 
 def _parameter(param: Param) -> Schema:

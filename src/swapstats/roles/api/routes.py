@@ -15,6 +15,7 @@ from swapstats.roles.api.options import ApiOptions
 from swapstats.roles.api.problem import Problem
 
 Values = dict[str, Any]
+OPENAPI = "application/vnd.oai.openapi+json"
 QUERY_FIELDS_MAX = 32
 TEXT_CHARS_MAX = 512
 
@@ -193,67 +194,86 @@ def _id() -> Param:
     )
 
 
-def route_table(options: ApiOptions, spec: WindowSpec) -> tuple[Route, ...]:
-    """Make the table of all routes but the page's files."""
-    json = "application/json"
-    numbers = _choice(
+_JSON = "application/json"
+
+
+def _numbers() -> Param:
+    return _choice(
         "numbers", ("literal", "string"), "literal", "Write amounts as literals or as strings."
     )
-    limits = options.overview_limit_max, options.search_limit_max
-    token_errors = ("bad-parameter", "unknown-token", "ambiguous-symbol", "not-ready")
+
+
+def route_table(options: ApiOptions, spec: WindowSpec) -> tuple[Route, ...]:
+    """Make the table of all routes but the page's files."""
+    return (*_token_routes(options, spec), *_market_routes(options, spec), *_other_routes())
+
+
+def _token_routes(options: ApiOptions, spec: WindowSpec) -> tuple[Route, ...]:
+    errors = ("bad-parameter", "unknown-token", "ambiguous-symbol", "not-ready")
     return (
         Route(
             "/api/tokens/{id}/stats",
             "token_stats",
             "One token's statistics.",
-            (json, "TokenStats"),
-            ("unknown-window", *token_errors),
-            (_id(), _windows(spec), numbers),
+            (_JSON, "TokenStats"),
+            ("unknown-window", *errors),
+            (_id(), _windows(spec), _numbers()),
             gated=True,
         ),
         Route(
             "/api/tokens/{id}/series",
             "token_series",
             "The last buckets of one token, oldest first; empty ones are left out.",
-            (json, "Series"),
-            (*token_errors, "timeout", "busy"),
-            (_id(), _span(options, spec), numbers),
+            (_JSON, "Series"),
+            (*errors, "timeout", "busy"),
+            (_id(), _span(options, spec), _numbers()),
             gated=True,
         ),
+    )
+
+
+def _market_routes(options: ApiOptions, spec: WindowSpec) -> tuple[Route, ...]:
+    rows_max, found_max = options.overview_limit_max, options.search_limit_max
+    return (
         Route(
             "/api/overview",
             "overview",
             "The top tokens of one window.",
-            (json, "Overview"),
+            (_JSON, "Overview"),
             ("bad-parameter", "unknown-window", "not-ready"),
             (
                 _window(spec),
                 _choice("sort", SORTS, "vol_usd", "What to rank by."),
                 _choice("order", ORDERS, "desc", "Largest or smallest first."),
-                _integer("limit", 1, limits[0], min(50, limits[0]), "Rows at most."),
-                numbers,
+                _integer("limit", 1, rows_max, min(50, rows_max), "Rows at most."),
+                _numbers(),
             ),
             gated=True,
         ),
         Route(
             "/api/tokens",
             "search",
-            "Tokens whose key or symbol contains a text, whatever its "
-            "case, by volume in the widest window.",
-            (json, "Search"),
+            "Tokens whose key or symbol contains a text, whatever its case, by volume in the "
+            "widest window.",
+            (_JSON, "Search"),
             ("bad-parameter", "not-ready"),
             (
                 _text("query", "The text; all tokens if empty."),
-                _integer("limit", 1, limits[1], min(20, limits[1]), "Rows at most."),
-                numbers,
+                _integer("limit", 1, found_max, min(20, found_max), "Rows at most."),
+                _numbers(),
             ),
             gated=True,
         ),
+    )
+
+
+def _other_routes() -> tuple[Route, ...]:
+    return (
         Route(
             "/api/status",
             "status",
             "Source, partitions, positions, lag and warnings.",
-            (json, "Status"),
+            (_JSON, "Status"),
             ("not-ready",),
             gated=True,
         ),
@@ -261,27 +281,21 @@ def route_table(options: ApiOptions, spec: WindowSpec) -> tuple[Route, ...]:
             "/healthz",
             "healthz",
             "Whether the process is alive and gets on.",
-            (json, "Healthy"),
+            (_JSON, "Healthy"),
             ("unhealthy",),
         ),
         Route(
-            "/readyz", "readyz", "Whether the state is restored.", (json, "Ready"), ("not-ready",)
+            "/readyz", "readyz", "Whether the state is restored.", (_JSON, "Ready"), ("not-ready",)
         ),
         Route(
             "/ws",
             "stream",
             "The stream: a WebSocket; docs/API.md describes its messages.",
-            ("application/json", None),
+            (_JSON, None),
             ("bad-parameter", "origin-refused", "upgrade-required", "busy"),
-            (numbers,),
+            (_numbers(),),
         ),
-        Route(
-            "/openapi.json",
-            "openapi",
-            "This description.",
-            ("application/vnd.oai.openapi+json;version=3.1", None),
-            checked=False,
-        ),
+        Route("/openapi.json", "openapi", "This description.", (OPENAPI, None), checked=False),
         Route(
             "/docs",
             "docs",

@@ -149,6 +149,8 @@ class ApiServer:
             self._listener.close()
         await self._hub.close_all(grace_ms)
         if self._gate is not None:
+            # Idle connections; not earlier, since closing streams must still be read from.
+            self._gate.pre_shutdown()
             await self._gate.shutdown(grace_ms / 1_000)
         if self._failure is not None and not self._failure.done():
             self._failure.set_result(None)

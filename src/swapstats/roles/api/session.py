@@ -1,6 +1,7 @@
 """One WebSocket connection from handshake to close: reads commands, leaves frames to the hub."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from socket import SO_SNDBUF, SOL_SOCKET
 
@@ -95,7 +96,8 @@ class Sessions:
         self._hub.add(client, close)
         try:
             self._write(client, self._hello())
-            await self._read(client, socket)
+            with contextlib.suppress(ConnectionError):
+                await self._read(client, socket)
         finally:
             self._hub.remove(client)
             # What a vanished client never took must not be kept for it.

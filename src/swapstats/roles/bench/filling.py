@@ -34,7 +34,7 @@ def fill_steadily(
     on_progress: Callable[[int], None],
     batch_messages: int = BATCH_MESSAGES,
 ) -> None:
-    """Let the first `count` messages of a live stream happen, late ones and duplicates with them."""
+    """Let the first `count` messages of a live stream happen, late and repeated ones with them."""
     for first in range(0, count, _AT_ONCE):
         end = min(count, first + _AT_ONCE)
         for batch in stream.records(first, end, shard.next_offset, batch_messages):

@@ -5,7 +5,7 @@ The scripts in `bench/` measure the same things, longer and in more cases.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from swapstats.core.shard import Shard
 from swapstats.ports.checkpoint_store import CheckpointStore
@@ -65,7 +65,7 @@ class Sizes:
         held: pairs in the shard whose memory is counted.
     """
 
-    plan: Plan = Plan(pairs=5, leg_messages=150_000)
+    plan: Plan = field(default_factory=lambda: Plan(pairs=5, leg_messages=150_000))
     partitions: int = 12
     kernel_rounds: int = 5
     held: int = 1_000_000

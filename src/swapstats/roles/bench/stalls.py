@@ -69,8 +69,8 @@ def run_paced(
 
     Args:
         path: what is fed.
-        batches: enough of them.
-        seconds: how long.
+        batches: what it is fed; it ends with them.
+        seconds: how long at most.
         slice_ms: time between two batches; 0 = one right after the other.
         checkpoint_every_s: time between two checkpoints; 0 = none.
         wait: waits for seconds.
@@ -78,13 +78,13 @@ def run_paced(
     found = Latencies()
     began = time.perf_counter()
     saved_at = began
-    number = 0
-    while (now := time.perf_counter()) - began < seconds:
-        batch = next(batches)
+    for number, batch in enumerate(batches):
+        now = time.perf_counter()
+        if now - began >= seconds:
+            break
         due = began + number * slice_ms / 1_000
         if slice_ms and now < due:
             wait(due - now)
-        number += 1
         started = time.perf_counter()
         beside = path.saving
         if checkpoint_every_s and started - saved_at >= checkpoint_every_s and not beside:
