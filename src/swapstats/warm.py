@@ -17,6 +17,11 @@ from swapstats.model.record import MessageBlock, RecordBatch
 from swapstats.model.window import WindowSpec
 
 _START_MS = 1_767_225_600_000
+_DECODED_PLAINLY = (
+    rb'{"schema_version":1,"event_id":"\u0061","token_address":"\u0054","side":"buy",'
+    rb'"amount_token":"1","event_time":1767225600000}'
+)
+"""Escapes are left to the plain decoder, which calls kernels of its own."""
 
 
 def warm() -> None:
@@ -24,7 +29,7 @@ def warm() -> None:
     key = HashKey.of(bytes(16))
     market = DemoMarket(1, 100, 1_000)
     messages = [message for i in range(10) for message in market.slice(_START_MS + 100 * i)]
-    block = MessageBlock.of([*messages, b"{}"])
+    block = MessageBlock.of([*messages, b"{}", _DECODED_PLAINLY])
     count = len(block)
     choose_partitions(block, key, 4, _START_MS)
     partition_of_key("BTC", 4)

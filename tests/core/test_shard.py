@@ -272,7 +272,7 @@ def test_t_by_the_event_clock() -> None:
 
 
 def test_a_refused_late_add_moves_t_whatever_its_pair_is() -> None:
-    """It is neither looked up nor a dead letter; see the recount, which must say the same."""
+    """It is not looked up, so it is no conflict; and a valid add moves T."""
     one = shard("drop", event_clock=True)
     feed(one, swap(1, 50_000, removed=True), swap(2, 100_000, removed=True))
     feed(one, swap(2, 100_000, side="sell"))

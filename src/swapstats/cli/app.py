@@ -33,12 +33,15 @@ _COMMANDS = {
     "config": "swapstats.cli.config:app",
     "confirm-clock": "swapstats.cli.stats:confirm_clock_command",
 }
-for _name, _where in _COMMANDS.items():
-    app.command(_where, name=_name)
+for _place, (_name, _where) in enumerate(_COMMANDS.items()):
+    app.command(_where, name=_name, sort_key=_place)
 
 
 def main() -> None:
     """Run the command line; errors become one line and an exit status."""
+    if sys.argv[1:] in ([], ["--help"], ["-h"]):
+        for name in _COMMANDS:
+            app[name]  # load it: only then its first line can be shown
     try:
         status = app(result_action="return_value")
     except Rejected as error:

@@ -169,15 +169,16 @@ class Recount:
         pair = self._buckets.get(swap.event_ms // self.spec.step_ms, {}).get(
             (swap.event_id, swap.inclusion)
         )
-        conflict = pair is not None and pair.first.content != swap.content
         late = not swap.removed and swap.event_ms < self.newest_ms - self._grace_ms
+        refused = late and self._refuses_late  # never looked up, so never a conflict
+        conflict = not refused and pair is not None and pair.first.content != swap.content
         if not swap.removed:
             self.newest_ms = max(self.newest_ms, swap.event_ms)
             if self._event_clock and not conflict:
                 self.tick(swap.event_ms)
         if swap.event_ms < self.end_ms - self.spec.widest_ms:
             return "too_old"
-        if late and self._refuses_late:
+        if refused:
             self.counters["late"] += 1
             return "late_refused"
         if conflict:

@@ -6,7 +6,6 @@ What is fatal to one part ends the process; a restart is the recovery.
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -117,7 +116,7 @@ class Service:
                 aggregator, sources, self._time, self._clock, settings.observability.no_progress_ms
             )
             watch.notes.extend(notes)
-            api = self._make_api(aggregator, watch)
+            api = self._make_api(stores, aggregator, watch)
             on_started(await self._start_api(api))
             try:
                 await self._work(stores, aggregator, ingest, sources, watch, api, stop)
@@ -270,7 +269,9 @@ class Service:
             self._figures,
         )
 
-    def _make_api(self, aggregator: Aggregator, watch: ServiceWatch) -> ApiServer:
+    def _make_api(
+        self, stores: EmbeddedStores, aggregator: Aggregator, watch: ServiceWatch
+    ) -> ApiServer:
         settings = self._settings
         partition_count = settings.ingest.topic_cfg.partitions
 
@@ -290,7 +291,7 @@ class Service:
                 heartbeat_ms=settings.api.ws.heartbeat_ms,
                 slow_client_ms=settings.api.ws.slow_client_ms,
             ),
-            Market(settings.windows, partition_count, origin=os.urandom(6).hex()),
+            Market(settings.windows, partition_count, origin=stores.key.key_id),
             self._feed,
             Sources(watch.health, watch.readiness, watch.service, watch.lag_ms, series),
             self._clock,
