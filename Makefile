@@ -29,7 +29,7 @@ run: $(VENV)/.warm ## Set up, then run everything: open http://127.0.0.1:8080
 	$(BIN)/swapstats run
 
 test: $(VENV)/.warm browser lint ## Set up, then run every check and test
-	$(BIN)/python -m pytest -m "not prove" --durations=15
+	$(BIN)/python -m pytest -m "not prove" --numprocesses auto --dist loadfile --durations=15
 
 lint: $(READY) ## Style, types and layers
 	$(BIN)/ruff check src tests bench

@@ -31,6 +31,8 @@ from swapstats.settings import Settings, load
 from swapstats.wiring.embedded import EmbeddedStores, NoFanOut, ShardRules, make_aggregator
 
 FILES_MAX = 10_000
+AT_MS_MAX = 253_402_300_799_999
+"""The end of the year 9999."""
 
 
 def replay_command(
@@ -85,6 +87,8 @@ def replay_command(
         YAML file with settings.
     """
     _expect_files(files)
+    if at is not None and not 0 <= at <= AT_MS_MAX:
+        raise UsageError(f"Expected --at from 0 to {AT_MS_MAX} (ms since epoch), was {at}")
     settings = load(
         config,
         flags={
@@ -119,10 +123,10 @@ def replay_command(
 
 
 def _expect_files(files: tuple[str, ...]) -> None:
-    """Refuse what cannot be files.
+    """Refuse what cannot be files, before a data directory is made for them.
 
     Raises:
-        UsageError: none, too many, or a misspelt option.
+        UsageError: none, too many, a misspelt option, or a file that is not there.
     """
     if not 0 < len(files) <= FILES_MAX:
         raise UsageError(f"Expected 1 to {FILES_MAX} files to replay, was {len(files)}")
@@ -132,6 +136,8 @@ def _expect_files(files: tuple[str, ...]) -> None:
                 f"Expected an option of replay (see --help) or a file, was {file!r}: write "
                 f"./{file} for a file of that name"
             )
+        if file != STDIN and not Path(file).exists():
+            raise UsageError(f"Expected a readable file {file}, found none: check the path")
 
 
 def _replay(

@@ -52,7 +52,8 @@ def run_command(
         Data directory; made if absent.
     source
         Where swaps come from: `auto`, `demo`, `binance`, `binance:BTCUSDT,ETHUSDT`, `stdin`
-        (one message a line) or `replay:FILE` (at its recorded pace, moved to now). May be given several times.
+        (one message a line) or `replay:FILE` (at its recorded pace, moved to now). May be given
+        several times.
     api_http_addr
         Address of page, API and WebSocket.
     windows
