@@ -1,10 +1,11 @@
 """Every benchmark in order, each in a process of its own, and a summary at the end."""
 
-import json
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from swapstats.roles.bench.figures import load_findings
 
 HERE = Path(__file__).resolve().parent
 ARTIFACTS = HERE.parent / "artifacts"
@@ -31,13 +32,8 @@ def main() -> None:
 
 
 def misses(script: str) -> list[str]:
-    path = ARTIFACTS / f"bench-{script.replace('_', '-')}.json"
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return [
-        f"{figure['name']}: {figure['value']:.4g} {figure['unit']}, target {figure['target']:g}"
-        for figure in found["figures"]
-        if figure["verdict"] == "MISS"
-    ]
+    found = load_findings(ARTIFACTS / f"bench-{script.replace('_', '-')}.json")
+    return [figure.line() for figure in found.missed]
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.roles.replayed import mixed_stream
 
 from swapstats.warm import warm
-from tests.roles.replayed import mixed_stream
 
 # In a process of its own: other tests call kernels with types of their own.
 _REPLAY_AFTER_WARMING = """

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.strategies import START_MS, conflict_free_streams, rngs, wire_swaps
 
 from swapstats.core.column_recount import ColumnRecount
 from swapstats.core.hash_key import HashKey
@@ -23,7 +24,6 @@ from swapstats.testing.wire_streams import (
     shuffled,
     spelled,
 )
-from tests.strategies import START_MS, conflict_free_streams, rngs, wire_swaps
 
 SPEC = WindowSpec(5_000, (300_000, 10_000, 60_000))
 KEY = HashKey.of(b"count by columns")
@@ -52,9 +52,7 @@ def by_columns(
     late: str = "apply",
     key: HashKey = KEY,
 ) -> Stats:
-    recount = ColumnRecount(
-        SPEC, t_ms, key, max_ahead_ms, GRACE_MS, refuses_late=late != "apply"
-    )
+    recount = ColumnRecount(SPEC, t_ms, key, max_ahead_ms, GRACE_MS, refuses_late=late != "apply")
     for batch in found:
         recount.feed(batch)
     return recount.windows()

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import zstandard
+from tests.roles.aggregator.rig import START_MS
 
 from swapstats.adapters.embedded.checkpoints import EmbeddedCheckpointStore
 from swapstats.adapters.embedded.groups import group_crc
@@ -18,7 +19,6 @@ from swapstats.cli.replay import replay_command
 from swapstats.core.kernels.cells import CELL_WORDS
 from swapstats.model.checkpoint import CheckpointDelta, CheckpointHeader
 from swapstats.testing.wire_streams import StreamShape, bad_message, random_stream, shuffled
-from tests.roles.aggregator.rig import START_MS
 
 STEP_MS = 5_000
 

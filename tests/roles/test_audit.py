@@ -5,17 +5,18 @@ import struct
 from pathlib import Path
 
 import pytest
+from tests.roles.aggregator.rig import START_MS, swap
+from tests.roles.replayed import copied, flip_cell, flip_message, mixed_stream, replay_into
 
 from swapstats.core.kernels.cells import CELL_WORDS
 from swapstats.errors import KeyMismatch, StoreCorrupt
 from swapstats.model.stats import WindowStats
 from swapstats.roles.audit import Difference, ShardAudit, compare
 from swapstats.wiring.reading import EmbeddedReaders
-from tests.roles.aggregator.rig import START_MS, swap
-from tests.roles.replayed import copied, flip_cell, flip_message, mixed_stream, replay_into
 
 USD_WORD = 2
 """Place of the USD sum among the words of a cell."""
+NOT_WRITTEN = "bytes are not what was written"
 MODES = pytest.mark.parametrize("plain", [False, True], ids=["columns", "plain"])
 
 
@@ -149,8 +150,7 @@ def test_one_flipped_digit_in_the_log_is_found_and_nothing_else(
         assert damaged == []
     else:
         assert damaged == [
-            f"partition {partition}, offsets {first} to {last}: bytes are not what was written "
-            "(read all the same)"
+            f"partition {partition}, offsets {first} to {last}: {NOT_WRITTEN} (read all the same)"
         ]
 
 
@@ -165,8 +165,7 @@ def test_a_group_that_cannot_be_read_is_named_and_what_it_held_differs(
     connection.close()
     found = audits(data_dir, plain=plain)[partition]
     assert found.damaged == (
-        f"partition {partition}, offsets 0 to {end - 1}: bytes are not what was written "
-        "(cannot be read)",
+        f"partition {partition}, offsets 0 to {end - 1}: {NOT_WRITTEN} (cannot be read)",
     )
     assert {d.field for d in found.differences} >= {"trades", "vol_token", "vol_usd"}
     assert {d.recounted for d in found.differences} == {0}
@@ -179,7 +178,7 @@ def test_a_log_shorter_than_the_checkpoint_is_an_error(plain_dir: Path, tmp_path
     replay_into(tmp_path / "short", [swap(n, START_MS, f"T{n}") for n in range(7)])
     copied(tmp_path / "short", tmp_path / "other")
     (tmp_path / "other" / "log.db").rename(data_dir / "log.db")
-    with pytest.raises(StoreCorrupt, match="to reach offset .* long: copy a data directory while"):
+    with pytest.raises(StoreCorrupt, match=r"to reach offset .* long: copy a data directory while"):
         audits(data_dir, plain=False)
 
 

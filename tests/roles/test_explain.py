@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.roles.aggregator.rig import START_MS, swap
 
 import swapstats
 from swapstats.core.decode import partition_of_key
 from swapstats.model.window import WindowSpec
 from swapstats.roles.explain import Step, explain
-from tests.roles.aggregator.rig import START_MS, swap
 
 SPEC = WindowSpec(5_000, (300_000, 3_600_000))
 SOURCE = Path(swapstats.__file__).parent
@@ -95,10 +95,9 @@ def test_fates_are_told_and_proved(messages: list[bytes], fates: list[str], toke
 
 
 def test_a_removal_tells_its_archive_row() -> None:
-    assert [value.partition("]")[0] for value in values(steps_of(ADD, REMOVAL), "hand out effects")] == [
-        "archive rows ['+1'",
-        "archive rows ['-1'",
-    ]
+    effects = values(steps_of(ADD, REMOVAL), "hand out effects")
+    rows = [value.partition("]")[0] for value in effects]
+    assert rows == ["archive rows ['+1'", "archive rows ['-1'"]
 
 
 def test_a_bad_message_tells_why_and_where_it_is_kept() -> None:

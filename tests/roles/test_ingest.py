@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from tests.roles.aggregator.rig import KEY, START_MS, swap
 
 from swapstats.adapters.embedded.log import EmbeddedSwapLog
 from swapstats.core.decode import partition_of_key
@@ -15,7 +16,6 @@ from swapstats.ports.source import SourceBatch, SourceStatus
 from swapstats.roles.ingest import Ingest
 from swapstats.testing.eventually import eventually_async
 from swapstats.testing.faults import Fault, FaultPlan
-from tests.roles.aggregator.rig import KEY, START_MS, swap
 
 PARTITIONS = 4
 

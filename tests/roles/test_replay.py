@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.roles.aggregator.rig import KEY, START_MS, Rig, drain, held, swap
 
 from swapstats.errors import OffsetGone, Rejected, StoreFull
 from swapstats.model.record import MessageBlock
@@ -13,7 +14,6 @@ from swapstats.roles.aggregator.run import Aggregator
 from swapstats.roles.ingest import Ingest
 from swapstats.roles.replay import replay
 from swapstats.testing.eventually import eventually_async
-from tests.roles.aggregator.rig import KEY, START_MS, Rig, drain, held, swap
 
 MESSAGES = [swap(n, START_MS + 100 * n, f"T{n % 5}") for n in range(200)]
 
@@ -45,9 +45,7 @@ class Run:
     def __init__(self, rig: Rig) -> None:
         self.aggregator: Aggregator
         self.aggregator, _ = rig.aggregator(lambda: 0, event_clock=True)
-        self.ingest = Ingest(
-            rig.log, KEY, rig.clock.wall_ms, self.aggregator.wake.set, Silent()
-        )
+        self.ingest = Ingest(rig.log, KEY, rig.clock.wall_ms, self.aggregator.wake.set, Silent())
         self.shown = 0
 
     async def go(self, source: FileLike) -> int:
@@ -116,7 +114,7 @@ async def test_what_stops_the_aggregator_stops_the_replay(rig: Rig) -> None:
     def full(letters: object) -> None:
         raise StoreFull("no room for dead letters")
 
-    rig.letters.put = full  # type: ignore[method-assign, assignment] # a full disk
+    rig.letters.put = full  # type: ignore[method-assign] # a full disk
     rig.append(b"bad")
     with pytest.raises(StoreFull, match="dead letters"):
         await Run(rig).go(FileLike(stops_at=0))

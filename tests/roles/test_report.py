@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+from tests.roles.aggregator.rig import START_MS, Rig, drain, held, swap
+
 from swapstats.model.effects import COUNTER_NAMES
 from swapstats.model.stats import FIELDS, WindowStats
 from swapstats.model.window import WindowSpec
 from swapstats.roles.report import render_report, render_tokens, render_window
-from tests.roles.aggregator.rig import START_MS, Rig, drain, held, swap
 
 WIDE = WindowStats(
     vol_usd=(1 << 127) - 1,

@@ -1,11 +1,11 @@
 """Retention: what may be configured, and what a trim leaves alone."""
 
 import pytest
+from tests.roles.aggregator.rig import START_MS, Rig, drain, held, swap
 
 from swapstats.errors import SettingsError
 from swapstats.model.window import WindowSpec
 from swapstats.roles.retention import Retention, expect_long_enough, shortest_age_ms, trim
-from tests.roles.aggregator.rig import START_MS, Rig, drain, held, swap
 
 HOUR_MS = 3_600_000
 DAY = WindowSpec(5_000, (300_000, HOUR_MS, 24 * HOUR_MS))
@@ -46,9 +46,7 @@ def test_age_decides_unless_a_checkpoint_needs_it(
     rig: Rig, age_hours: int, safe_offset: int, first_kept: int
 ) -> None:
     hourly(rig, 10)
-    dropped = trim(
-        rig.log, Retention(age_hours * HOUR_MS, 0), rig.clock.wall_ms(), [safe_offset]
-    )
+    dropped = trim(rig.log, Retention(age_hours * HOUR_MS, 0), rig.clock.wall_ms(), [safe_offset])
     assert (dropped, rig.log.start_offsets()) == (first_kept, [first_kept])
 
 
@@ -75,4 +73,4 @@ def test_after_a_trim_a_restart_goes_on_and_a_rebuild_gives_the_same(rig: Rig) -
     again, _ = rig.living()
     rebuilt, _ = rig.living(rebuild=True)
     assert held(aggregator) == held(again) == held(rebuilt) == rig.recounted(rig.clock.wall_ms())
-    assert START_MS < rig.clock.wall_ms()
+    assert rig.clock.wall_ms() > START_MS

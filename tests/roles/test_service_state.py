@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from tests.roles.aggregator.rig import START_MS, Rig, drain, swap
 
 from swapstats.errors import Rejected
 from swapstats.model.health import Readiness, SourceState
@@ -11,7 +12,6 @@ from swapstats.ports.source import Source, SourceBatch, SourceStatus
 from swapstats.roles.aggregator.run import Aggregator, AggregatorStatus, Place
 from swapstats.roles.service_state import NOTES_MAX, ServiceWatch
 from swapstats.roles.service_time import ServiceTime
-from tests.roles.aggregator.rig import START_MS, Rig, drain, swap
 
 HOUR_MS = 3_600_000
 

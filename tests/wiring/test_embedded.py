@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.roles.aggregator.rig import KEY, SPEC, START_MS, drain, held, swap
 
 from swapstats.core.decode import choose_partitions
 from swapstats.errors import (
@@ -19,7 +20,6 @@ from swapstats.ports.observer import Silent
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.run import Aggregator
 from swapstats.wiring.embedded import EmbeddedStores, NoFanOut, ShardRules, make_aggregator
-from tests.roles.aggregator.rig import KEY, SPEC, START_MS, drain, held, swap
 
 MANIFEST = {"purpose": "test", "step_ms": 1_000}
 
@@ -163,7 +163,7 @@ def test_checkpoints_that_cannot_be_removed_are_told(tmp_path: Path) -> None:
     used(tmp_path)
     (tmp_path / "checkpoints.db").unlink()
     (tmp_path / "checkpoints.db").mkdir()
-    with pytest.raises(StoreError, match="to remove .*checkpoints.db for --rebuild"):
+    with pytest.raises(StoreError, match=r"to remove .*checkpoints.db for --rebuild"):
         opened(tmp_path, rebuild=True)
 
 

@@ -2,16 +2,17 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.roles.aggregator.rig import START_MS, swap
+from tests.roles.replayed import replay_into
 
 from swapstats.errors import UsageError
 from swapstats.model.stats import WindowStats
 from swapstats.roles.audit import Answer
 from swapstats.wiring.embedded import EmbeddedStores
 from swapstats.wiring.reading import EmbeddedReaders
-from tests.roles.aggregator.rig import START_MS, swap
-from tests.roles.replayed import replay_into
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_an_answer_is_proved_or_told_what_the_log_says(data_dir: Path, plain: bo
         right.partition,
         right.offset,
         right.t_ms,
-        right.windows | {"5m": WindowStats(trades=1)},
+        {**right.windows, "5m": WindowStats(trades=1)},
     )
     earlier = Answer(right.token, right.partition, right.offset - 1, right.t_ms, right.windows)
     readers = EmbeddedReaders.open(data_dir)
@@ -117,7 +118,7 @@ def test_an_answer_is_proved_or_told_what_the_log_says(data_dir: Path, plain: bo
 
 
 @pytest.mark.parametrize("changes", [{"partition": 99}, {"windows": {"7m": WindowStats()}}])
-def test_an_answer_of_another_service_is_refused(data_dir: Path, changes: dict[str, object]) -> None:
+def test_an_answer_of_another_service_is_refused(data_dir: Path, changes: dict[str, Any]) -> None:
     right = _answer_of(data_dir, "T3")
     values = {name: getattr(right, name) for name in Answer.__slots__} | changes
     readers = EmbeddedReaders.open(data_dir)

@@ -43,7 +43,7 @@ def main() -> None:
         for name in _COMMANDS:
             app[name]  # load it: only then its first line can be shown
     try:
-        status = app(result_action="return_value")
+        status = app(sys.argv[1:], result_action="return_value")
     except Rejected as error:
         _complain(error)
         sys.exit(2)

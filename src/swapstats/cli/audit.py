@@ -50,7 +50,7 @@ def audit_command(
     sample
         How many tokens to ask for.
     plain
-        Recount with the plain decoder and plain dictionaries: some ten times slower, and
+        Recount with the plain decoder and plain dictionaries: several times slower, and
         independent of the engine to the last line.
     config
         YAML file with the settings of the service.

@@ -62,7 +62,9 @@ def dead_letters_command(
     if not counts:
         out.print("no dead letters")
         return
-    table = Table("partition", "offset", "reason", "detail", "message")
+    table = Table("partition", "offset", "reason")
+    for name in ("detail", "message"):
+        table.add_column(name, overflow="fold")
     for letter in letters:
         shown = letter.message[:_SHOWN_BYTES].decode(errors="backslashreplace")
         more = "..." if len(letter.message) > _SHOWN_BYTES else ""

@@ -16,7 +16,7 @@ _BYTES_MAX = 16 << 20
 
 
 def explain_command(
-    file: str,
+    file: Annotated[str, Parameter(allow_leading_hyphen=True)],
     /,
     *,
     config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,

@@ -46,6 +46,8 @@ CONFIRM_FILE = "confirm-clock"
 """An operator's word that the wall clock is right: a file in the data directory."""
 _LOOK_S = 1.0
 _TRIM_EVERY_LOOKS = 30
+_WARM_LOOKS = 10
+"""By then the kernels are loaded, which happens with the first swaps."""
 _STOP_GRACE_MS = 3_000
 
 
@@ -69,11 +71,20 @@ class Service:
         settings: the effective settings.
         flags: what this start asks for.
         logs: where lines go.
+        on_settled: called on the loop when the state is back, and once more when what is loaded
+            with the first swaps is there: the process holds what it will hold for good.
     """
 
-    def __init__(self, settings: Settings, flags: RunFlags, logs: Logs) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        flags: RunFlags,
+        logs: Logs,
+        on_settled: Callable[[], None] = lambda: None,
+    ) -> None:
         self._settings = settings
         self._flags = flags
+        self._on_settled = on_settled
         self._log: BoundLogger = logs.logger("service")
         self._clock = SystemClock()
         self._time = ServiceTime(self._clock, settings.app.clock_jump_ms)
@@ -206,11 +217,15 @@ class Service:
             if readiness.reason != told_ready:
                 told_ready = readiness.reason
                 self._log.info("ready" if readiness.ready else "not ready", reason=told_ready)
+                if readiness.ready:
+                    self._on_settled()
             if confirm.exists():
                 self._time.confirm()
                 confirm.unlink(missing_ok=True)
                 self._log.info("clock confirmed by the operator")
             looks += 1
+            if looks == _WARM_LOOKS:
+                self._on_settled()
             if looks % _TRIM_EVERY_LOOKS == 0:
                 await ingest.run_on_writer(lambda: self._trim(stores, aggregator))
             await asyncio.sleep(_LOOK_S)

@@ -89,18 +89,16 @@ def test_amounts_and_dollars(text: str) -> None:
     assert texts.dollars(data, 0, len(text)) == (-1 if value is None else value)
 
 
-@settings(deadline=None)
-@given(st.from_regex(r"[0-9]{1,6}(\.[0-9]{0,5})?[,}e. -]?", fullmatch=True))
-def test_number_ends(text: str) -> None:
-    whole, point, rest = text.partition(".")
-    digits = len(whole) - len(whole.lstrip("0123456789"))
-    wanted = digits
-    if point and digits == len(whole):
-        places = len(rest) - len(rest.lstrip("0123456789"))
-        wanted = digits + 1 + places if places else -1
-    if digits > 1 and text[0] == "0":
-        wanted = -1
-    assert texts.number_end(readonly(text.encode()), 0, len(text)) == wanted
+@pytest.mark.parametrize("text", ["false", "true", "null"])
+def test_literals(text: str) -> None:
+    wanted = {"false": 0, "true": 1, "null": texts.NULL}[text]
+    data = readonly(text.encode() + b"}")
+    assert texts.literal(data, 0, len(text) + 1) == (wanted, len(text))
+    for stop in range(1, len(text)):
+        assert texts.literal(data, 0, stop)[0] == texts.NOT_A_WORD
+    for at in range(len(text)):
+        other = readonly((text[:at] + "#" + text[at + 1 :]).encode())
+        assert texts.literal(other, 0, len(text))[0] == texts.NOT_A_WORD
 
 
 def ms_of(text: str) -> int:

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from tests.roles.aggregator.rig import START_MS, Rig, drain, held, swap
 
 from swapstats.core.hash_key import HashKey
 from swapstats.errors import Fenced, KeyMismatch, OffsetGone, SettingsMismatch
 from swapstats.model.window import WindowSpec
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.restore import restore_shard
-from tests.roles.aggregator.rig import START_MS, Rig, drain, held, swap
 
 OPTIONS = AggregatorOptions()
 

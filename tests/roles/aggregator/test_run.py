@@ -6,13 +6,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.roles.aggregator.rig import SPEC, START_MS, Rig, drain, held, shown, swap
 
 from swapstats.errors import StoreFull, Transient
 from swapstats.model.series import SeriesAnswer
 from swapstats.testing.eventually import eventually
 from swapstats.testing.faults import Fault, FaultPlan
 from swapstats.testing.wire_streams import StreamShape, bad_message, random_stream, shuffled
-from tests.roles.aggregator.rig import SPEC, START_MS, Rig, drain, held, shown, swap
 
 BAD = b"not a swap"
 
@@ -153,13 +153,13 @@ def test_one_bad_message_costs_only_itself(rig: Rig) -> None:
 
 def test_a_dead_letter_that_cannot_be_kept_stops_everything(rig: Rig) -> None:
     """It is put before the state that counts it can be saved: the next life puts it again."""
-    aggregator, watched = rig.living()
+    aggregator, _ = rig.living()
     rig.append(BAD)
 
     def full(letters: object) -> None:
         raise StoreFull("no room")
 
-    rig.letters.put = full  # type: ignore[method-assign, assignment] # a full disk
+    rig.letters.put = full  # type: ignore[method-assign] # a full disk
     with pytest.raises(StoreFull):
         aggregator.poll()
     del rig.letters.put
@@ -342,8 +342,8 @@ def test_too_many_requests_are_refused_and_the_loop_goes_on(rig: Rig) -> None:
     aggregator, _ = rig.living()
     waiting: list[Future[SeriesAnswer]] = []
     with pytest.raises(Transient, match="too many"):
-        for _ in range(10_000):
-            waiting.append(aggregator.request_series("BTC", 0, 1_000))
+        waiting.extend(aggregator.request_series("BTC", 0, 1_000) for _ in range(10_000))
+    assert len(waiting) > 100
     aggregator.poll()
     assert all(answer.done() for answer in waiting)
     aggregator.request_series("BTC", 0, 1_000)

@@ -4,12 +4,12 @@ import asyncio
 import threading
 
 import pytest
+from tests.roles.aggregator.rig import START_MS, Rig, drain, swap
 
 from swapstats.errors import OffsetGone
 from swapstats.roles.aggregator.run import Aggregator
 from swapstats.roles.aggregator.thread import AggregatorThread, set_from_thread
 from swapstats.testing.eventually import eventually
-from tests.roles.aggregator.rig import START_MS, Rig, drain, swap
 
 
 class Told:

@@ -3,7 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from swapstats.roles.bench.figures import MISS, NO_TARGET, PASS, Figure, Findings, Spread
+from swapstats.roles.bench.figures import (
+    MISS,
+    NO_TARGET,
+    PASS,
+    Figure,
+    Findings,
+    Spread,
+    load_findings,
+)
 from swapstats.roles.bench.machine import this_machine
 
 
@@ -48,3 +56,15 @@ def test_findings_are_written_whole(tmp_path: Path) -> None:
     assert found.missed == found.figures
     assert "how" in found.text()
     assert "a: 1 s [target >= 2: MISS]" in found.text()
+
+
+def test_findings_are_read_back(tmp_path: Path) -> None:
+    figures = [Figure("a", 1.0, "s", 2.0), Figure.spread("b", [1.0, 2.0, 4.0], "ms", note="n")]
+    found = Findings("x", this_machine(), ["how"], figures, "2026-11-21")
+    assert load_findings(found.save(tmp_path)) == found
+
+
+def test_a_row_has_a_cell_for_everything() -> None:
+    row = Figure.spread("a", [1.0, 2.0, 4.0], "ms", 3.0, at_least=False, note="n").row()
+    assert row == "| a | 2 ms | 1 to 4 | <= 3: PASS | n |"
+    assert Figure("b", 5.0, "s").row() == "| b | 5 s |  |  |  |"

@@ -13,6 +13,7 @@ _E18 = 10**18
 _E36_LO = np.uint64((10**36) & ((1 << 64) - 1))
 _E36_HI = np.uint64((10**36) >> 64)
 
+NULL, NOT_A_WORD = 2, -1
 QUOTE, BACKSLASH, COMMA, COLON, DOT, MINUS = 34, 92, 44, 58, 46, 45
 
 
@@ -50,6 +51,23 @@ def text_end(data: NDArray[np.uint8], at: int, stop: int) -> int:
             return -1
         at += 1
     return -1
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def literal(data: NDArray[np.uint8], at: int, stop: int) -> tuple[int, int]:
+    """Read `false` (0), `true` (1) or `null` (NULL); returns it and the position after it."""
+    c = data[at]
+    if c == 102 and at + 5 <= stop:
+        if data[at + 1] == 97 and data[at + 2] == 108 and data[at + 3] == 115:
+            if data[at + 4] == 101:
+                return 0, at + 5
+    elif c == 116 and at + 4 <= stop:
+        if data[at + 1] == 114 and data[at + 2] == 117 and data[at + 3] == 101:
+            return 1, at + 4
+    elif c == 110 and at + 4 <= stop:
+        if data[at + 1] == 117 and data[at + 2] == 108 and data[at + 3] == 108:
+            return NULL, at + 4
+    return NOT_A_WORD, at
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -203,17 +221,3 @@ def dollars(data: NDArray[np.uint8], at: int, end: int) -> int:
             return -1
         value += int(I64(digits(data, whole_end + 1, end) * POW10[6 - places]))
     return value
-
-
-@njit(cache=True, nogil=True, forceinline=True)
-def number_end(data: NDArray[np.uint8], at: int, stop: int) -> int:
-    """Position after a JSON number without sign and exponent; -1 if it is not well-formed."""
-    end = digits_end(data, at, stop)
-    if data[at] == 48 and end - at > 1:
-        return -1
-    if end < stop and data[end] == DOT:
-        begin = end + 1
-        end = digits_end(data, begin, stop)
-        if end == begin:
-            return -1
-    return end

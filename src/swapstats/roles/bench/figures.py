@@ -5,6 +5,7 @@ It measures nothing. `machine.py` says where the figures were taken.
 
 import json
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -83,6 +84,19 @@ class Figure:
         found = Spread.of(values)
         return Figure(name, found.median, unit, target, at_least, found.low, found.high, note)
 
+    def row(self) -> str:
+        """Write the figure as one row of a Markdown table: name, value, spread, target, note."""
+        spread = target = ""
+        if self.low is not None and self.high is not None:
+            spread = f"{_number(self.low)} to {_number(self.high)}"
+        if self.target is not None:
+            sign = ">=" if self.at_least else "<="
+            target = f"{sign} {_number(self.target)}: {self.verdict}"
+        return (
+            f"| {self.name} | {_number(self.value)} {self.unit} | {spread} | {target} "
+            f"| {self.note} |"
+        )
+
     def line(self) -> str:
         """Write the figure as one line of text."""
         parts = [f"{self.name}: {_number(self.value)} {self.unit}".rstrip()]
@@ -105,12 +119,14 @@ class Findings:
         machine: where.
         method: sentences that say what was done.
         figures: what was found, in order.
+        day: when, local date.
     """
 
     title: str
     machine: Machine
     method: list[str] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
+    day: str = field(default_factory=lambda: time.strftime("%Y-%m-%d"))
 
     @property
     def missed(self) -> list[Figure]:
@@ -128,12 +144,24 @@ class Findings:
         path = folder / f"bench-{self.title.replace(' ', '-')}.json"
         document = {
             "title": self.title,
+            "day": self.day,
             "machine": asdict(self.machine),
             "method": self.method,
             "figures": [asdict(figure) | {"verdict": figure.verdict} for figure in self.figures],
         }
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         return path
+
+
+def load_findings(path: Path) -> Findings:
+    """Read back what `Findings.save` wrote."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    figures = []
+    for row in document["figures"]:
+        del row["verdict"]
+        figures.append(Figure(**row))
+    machine = Machine(**document["machine"])
+    return Findings(document["title"], machine, document["method"], figures, document["day"])
 
 
 def _number(value: float) -> str:
