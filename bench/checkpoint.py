@@ -2,11 +2,13 @@
 
 import argparse
 import gc
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 from swapstats.adapters.embedded.checkpoints import EmbeddedCheckpointStore
+from swapstats.cli.run import SWITCH_INTERVAL_S
 from swapstats.core.shard import Shard
 from swapstats.errors import InvariantBroken
 from swapstats.model.record import RecordBatch
@@ -30,6 +32,7 @@ MIB = 1 << 20
 
 
 def main() -> None:
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # as `swapstats run` does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--held", type=int, default=HELD)
     parser.add_argument("--seconds", type=float, default=16.0, help="of each live stream")

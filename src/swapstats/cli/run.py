@@ -17,7 +17,7 @@ from swapstats.settings import Settings, load
 from swapstats.wiring.service import RunFlags, Service
 from swapstats.wiring.sources import open_sources
 
-_SWITCH_INTERVAL_S = 0.0005
+SWITCH_INTERVAL_S = 0.0005
 """How long a thread may keep the interpreter while another waits: bounds the event loop's delay
 behind the aggregator's Python parts; its kernels run without the interpreter lock anyway."""
 
@@ -94,7 +94,7 @@ def run_command(
     blockers = settings.blockers()
     if blockers:
         raise SettingsError("; ".join(blockers))
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     logs = Logs(settings.observability.log_format, settings.observability.log_level)
     try:
         uvloop.run(_live(settings, RunFlags(rebuild, accept_gap), logs))

@@ -280,7 +280,8 @@ class Bucket:
             cells[: self.cell_count] = self._cells[: self.cell_count]
             self._cells = cells
         self._index = np.zeros(1 << (2 * capacity - 1).bit_length(), dtype=np.int32)
-        cell_kernel.index_cells(self._cells, self.cell_count, self._index)
+        if self.cell_count:
+            cell_kernel.index_cells(self._cells, self.cell_count, self._index)
 
     @staticmethod
     def decode(number: int, blob: bytes) -> "Bucket":

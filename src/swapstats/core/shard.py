@@ -117,8 +117,9 @@ class Shard:
         seen = np.flatnonzero((fate >= fates.APPLIED) & (fate <= fates.CANCELLED))
         tokens, names = self.tokens.intern(seen.astype(np.int32), columns, batch.buffer)
         windows.make_room(self.tokens.count)
+        every = bool(contributes.all())
         for number, rows in sorted_rows.groups():
-            mine = rows[contributes[rows]]
+            mine = rows if every else rows[contributes[rows]]
             if len(mine):
                 windows.contribute(number, mine, columns, tokens, fate)
         windows.advance(t_ms)

@@ -23,6 +23,7 @@ _SEAL_AFTER_BATCHES = 64
 _SEAL_LOOKS_MAX = 64
 _SEAL_ENTRIES_MAX = 50_000
 _TOKENS_START = 256
+_AGES_MAX = 1 << 16
 
 
 class Windows:
@@ -49,6 +50,7 @@ class Windows:
         self._changed = np.zeros(_TOKENS_START, dtype=np.int32)
         self._changed_count = 0
         self._stamp = 0
+        self._inside_by_age: dict[int, NDArray[np.uint8]] = {}
 
     @property
     def min_bucket(self) -> int:
@@ -215,13 +217,17 @@ class Windows:
         return points
 
     def _inside(self, number: int) -> NDArray[np.uint8]:
-        """Which windows cover a bucket now (uint8[windows])."""
+        """Which windows cover a bucket now (uint8[windows], not to be changed)."""
         step_ms = self.spec.step_ms
-        end = self.end_ms // step_ms
-        return np.array(
-            [end - width_ms // step_ms <= number < end for width_ms in self.spec.widths_ms],
-            dtype=np.uint8,
-        )
+        age = self.end_ms // step_ms - number
+        found = self._inside_by_age.get(age)
+        if found is None:
+            widths = self.spec.widths_ms
+            found = np.array([0 < age <= width // step_ms for width in widths], dtype=np.uint8)
+            if len(self._inside_by_age) >= _AGES_MAX:
+                self._inside_by_age.clear()
+            self._inside_by_age[age] = found
+        return found
 
     def _shift(self, bucket: Bucket, window: int, sign: int) -> None:
         self._changed_count = bucket.shift(
