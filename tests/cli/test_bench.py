@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cli.conftest import Said
 
 from swapstats.cli.bench import open_bench_stores
 from swapstats.roles.bench.figures import Figure, Findings
 from swapstats.roles.bench.full_path import Plan
 from swapstats.roles.bench.machine import this_machine
 from swapstats.roles.bench.quick import Sizes
-from tests.cli.conftest import Said
 
 Cli = Callable[..., Said]
 
