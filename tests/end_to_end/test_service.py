@@ -13,8 +13,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from random import Random
+from typing import Any
 
 import pytest
 from tests.end_to_end.service_process import DEMO, ServiceProcess, swapstats
