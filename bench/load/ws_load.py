@@ -31,6 +31,8 @@ HANDSHAKE = (
 )
 CONNECT_AT_ONCE = 50
 DRAIN_S = 3.0
+SUBSCRIPTIONS_MAX = 100
+"""As many as the service lets one client have by default."""
 _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 _WIDEST = b'"w24h":{'
 _TRADES = re.compile(rb'"trades":(\d+)')
@@ -273,7 +275,7 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
     gc.freeze()
     gc.disable()
     await probes.run(given.warm_seconds)
-    everything = [f"token:{name}" for name in [*names, *busy]][:150]
+    everything = [f"token:{name}" for name in [*names, *busy]][:SUBSCRIPTIONS_MAX]
     mutes = [
         await asyncio.to_thread(Mute, given.host, given.port, handshake, everything)
         for _ in range(given.mutes)
