@@ -4,8 +4,25 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swapstats.core.kernels.words import load_word
+
 U64 = np.uint64
 NO_TOKEN = np.int32(-1)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _same(
+    one: NDArray[np.uint8], at: int, other: NDArray[np.uint8], start: int, count: int
+) -> bool:
+    """Whether two pieces of `count` bytes are equal."""
+    words = count // 8
+    for i in range(words):
+        if load_word(one, at + 8 * i) != load_word(other, start + 8 * i):
+            return False
+    for i in range(8 * words, count):
+        if one[at + i] != other[start + i]:
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -76,12 +93,7 @@ def intern(
             if hashes[token] == code:
                 at = arena_bounds[token]
                 if arena_bounds[token + 1] - at == count:
-                    same = True
-                    for j in range(count):
-                        if arena[at + j] != keys[start + j]:
-                            same = False
-                            break
-                    if same:
+                    if _same(arena, at, keys, start, count):
                         if has_symbol[token] == 0 and symbol_count[row] > 0:
                             has_symbol[token] = 1
                             named_rows[named] = row

@@ -40,7 +40,7 @@ def _round(
     return v0, v1, v2, v3
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def hash_bytes(
     data: NDArray[np.uint8],
     start: int,
@@ -106,7 +106,7 @@ def _absorb(
     return v0, v1, v2, v3
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def hash_content(
     token_hash: np.uint64,
     flags: np.uint64,
