@@ -6,6 +6,7 @@ What is fatal to one part ends the process; a restart is the recovery.
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -127,7 +128,7 @@ class Service:
                 aggregator, sources, self._time, self._clock, settings.observability.no_progress_ms
             )
             watch.notes.extend(notes)
-            api = self._make_api(stores, aggregator, watch)
+            api = self._make_api(aggregator, watch)
             on_started(await self._start_api(api))
             try:
                 await self._work(stores, aggregator, ingest, sources, watch, api, stop)
@@ -284,9 +285,7 @@ class Service:
             self._figures,
         )
 
-    def _make_api(
-        self, stores: EmbeddedStores, aggregator: Aggregator, watch: ServiceWatch
-    ) -> ApiServer:
+    def _make_api(self, aggregator: Aggregator, watch: ServiceWatch) -> ApiServer:
         settings = self._settings
         partition_count = settings.ingest.topic_cfg.partitions
 
@@ -306,7 +305,8 @@ class Service:
                 heartbeat_ms=settings.api.ws.heartbeat_ms,
                 slow_client_ms=settings.api.ws.slow_client_ms,
             ),
-            Market(settings.windows, partition_count, origin=stores.key.key_id),
+            # A rebuild counts epochs from 1 again: a stream's name must not come back with them.
+            Market(settings.windows, partition_count, origin=secrets.token_hex(8)),
             self._feed,
             Sources(watch.health, watch.readiness, watch.service, watch.lag_ms, series),
             self._clock,
