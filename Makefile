@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Compiled bytecode makes every start quicker; some environments switch it off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test lint format bench prove browser clean
+.PHONY: help run test lint format bench prove programs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -28,7 +28,7 @@ $(VENV)/.warm: $(READY) $(KERNELS)
 run: $(VENV)/.warm ## Set up, then run everything: open http://127.0.0.1:8080
 	$(BIN)/swapstats run
 
-test: $(VENV)/.warm browser lint ## Set up, then run every check and test
+test: $(VENV)/.warm programs lint ## Set up, then run every check and test
 	$(BIN)/python -m pytest -m "not prove" --numprocesses auto --dist loadfile --durations=15
 
 lint: $(READY) ## Style, types and layers
@@ -44,14 +44,18 @@ format: $(READY) ## Put the style right
 bench: $(VENV)/.warm ## Measure every claim (about 10 minutes)
 	$(BIN)/python bench/run_all.py
 
-prove: $(VENV)/.warm browser ## The long checks: 100 kills, many seeds
+prove: $(VENV)/.warm programs ## The long checks: 100 kills, many seeds
 	$(BIN)/python -m pytest -m prove --timeout 3600
 
-browser: ## Install Debian's chromium if it is missing and can be installed
-	@command -v chromium >/dev/null || { \
-	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
-	  echo "no chromium: the browser tests will be skipped (Debian: apt install chromium)"; }
+programs: ## Install Debian's chromium and redis-server if they are missing and can be installed
+	@for pair in chromium:chromium redis-server:redis-server; do \
+	  program=$${pair%%:*}; package=$${pair##*:}; \
+	  command -v $$program >/dev/null || { \
+	    [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+	      apt-get install -y -qq --no-install-recommends $$package >/dev/null; } || \
+	    echo "no $$program: its tests will be skipped (Debian: apt install $$package)"; }; \
+	done
 
 clean: ## Remove what was made, but not data/
 	rm -rf $(VENV) build dist artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis

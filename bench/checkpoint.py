@@ -153,7 +153,7 @@ def every_bucket(name: str, path: EnginePath) -> list[Figure]:
             f"{name}: a batch that changes every bucket, without a checkpoint", took_ms, "ms"
         ),
         stall(
-            f"{name}: what a snapshot right before it adds, all buckets copied",
+            f"{name}: what a snapshot right before it adds",
             max(0.0, beside_ms - took_ms),
             note=f"{beside_ms:.0f} ms in all, {beside_ms / took_ms:.1f} times as long",
         ),

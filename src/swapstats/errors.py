@@ -122,6 +122,13 @@ class OffsetGone(Fatal):
     """
 
 
+class StateTooLarge(Fatal):
+    """The state of a shard does not fit the memory it may use.
+
+    Operator action: more partitions, shorter windows or a wider step; nothing is lost.
+    """
+
+
 class InvariantBroken(Fatal):
     """A bug in swapstats: something that must hold did not.
 

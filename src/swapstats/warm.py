@@ -17,6 +17,7 @@ from swapstats.model.record import MessageBlock, RecordBatch
 from swapstats.model.window import WindowSpec
 
 _START_MS = 1_767_225_600_000
+_BATCHES_UNTIL_QUIET = 96
 _DECODED_PLAINLY = (
     rb'{"schema_version":1,"event_id":"\u0061","token_address":"\u0054","side":"buy",'
     rb'"amount_token":"1","event_time":1767225600000}'
@@ -47,8 +48,10 @@ def warm() -> None:
     delta = shard.snapshot().encode()
     restored = Shard.restore(config, Checkpoint(delta.header, delta.buckets, (delta.tokens,)), 2)
     restored.series(restored.tokens.keys[0], 1_000)
-    for bucket in restored.windows.buckets.values():
-        bucket.seal()
+    for _ in range(_BATCHES_UNTIL_QUIET):
+        shard.windows.begin()
+        shard.windows.seal_quiet()
+    restored.windows.keep_tokens(np.arange(restored.tokens.count))
     restored.tick(_START_MS + 60_000)
     recount = ColumnRecount(spec, _START_MS, key, None, 0, refuses_late=False)
     recount.feed(batch)

@@ -150,6 +150,7 @@ def test_reader_beside_the_writer_sees_appends(
     assert read_all(reader, 0) == [(0, 3, b"a")]
 
 
+@pytest.mark.usefixtures("trimming")
 def test_trim_by_age_stops_at_keep_from(open_log: OpenLog) -> None:
     log = open_log(2)
     for append_ms in (10, 20, 30):
@@ -162,6 +163,7 @@ def test_trim_by_age_stops_at_keep_from(open_log: OpenLog) -> None:
     assert [offset for offset, _, _ in read_all(log, 0, 2)] == [2, 3, 4, 5]
 
 
+@pytest.mark.usefixtures("trimming")
 def test_trim_by_size_drops_the_oldest_first(open_log: OpenLog) -> None:
     log = open_log(2)
     chance = random.Random(3)
@@ -174,6 +176,7 @@ def test_trim_by_size_drops_the_oldest_first(open_log: OpenLog) -> None:
     assert log.trim(0, 0, log.end_offsets()) == 0
 
 
+@pytest.mark.usefixtures("trimming")
 def test_offsets_go_on_after_everything_was_trimmed(open_log: OpenLog) -> None:
     log = open_log(1)
     append(log, [b"a", b"b"], [0, 0], 1)

@@ -1,6 +1,5 @@
 """Snapshots: what is in them, and that they stay as they were taken."""
 
-import numpy as np
 from tests.core.kernels.batches import KEY, T0_MS, batch_of, swap
 
 from swapstats.core.shard import Shard
@@ -85,7 +84,16 @@ def test_a_draft_stays_as_it_was_while_quiet_buckets_are_sealed() -> None:
 def test_taking_a_snapshot_copies_no_bucket() -> None:
     one = shard()
     feed(one, swap(1, 0))
+    first, second = one.snapshot(), one.snapshot()
+    assert len(first.buckets) == 1
+    assert len(second.buckets) == 0
+    assert first.buckets.words is second.buckets.words
+
+
+def test_a_full_draft_larger_than_what_is_written_at_a_time() -> None:
+    one = shard()
+    feed(one, *(swap(n, -n % 60_000, token_address=f"t{n}") for n in range(30_000)))
     draft = one.snapshot()
-    held = one.windows.buckets[BUCKET].freeze()
-    assert held.fingerprints is draft.buckets[0].fingerprints
-    assert np.shares_memory(held.cells, draft.buckets[0].cells)
+    written = draft.encode().buckets
+    assert list(written) == sorted(written)
+    assert sum(map(len, written.values())) == 30_000 * (48 + 12) + 12 * len(written)

@@ -1,13 +1,18 @@
 """Windows as time passes: what lies in which, held future buckets, jumps, the cost of idleness."""
 
+from dataclasses import astuple
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.core.kernels.batches import T0_MS, columns_of, every_row, swap
 
-from swapstats.core.bucket import Bucket
+from swapstats.core.columns import Columns
+from swapstats.core.kernels import rolling
 from swapstats.core.kernels.fate import APPLIED, REMOVED
+from swapstats.core.sorted_rows import SortedRows
 from swapstats.core.windows import Windows
 from swapstats.model.stats import TRADES, from_row
 from swapstats.model.window import WindowSpec
@@ -27,12 +32,30 @@ def windows_at(at_ms: int) -> Windows:
 def add(windows: Windows, at_ms: int, token: int = 0, removed: bool = False) -> None:
     """Add one trade (or take it back) `at_ms` after T0_MS."""
     columns = columns_of(swap(1, at_ms, amount_usd=3))
-    number = (T0_MS + at_ms) // STEP_MS
     windows.make_room(token + 1)
-    windows.open_bucket(number)
     fate = np.full(1, REMOVED if removed else APPLIED, dtype=np.uint8)
-    tokens = np.full(1, token, dtype=np.int32)
-    windows.contribute(number, every_row(columns), columns, tokens, fate)
+    contribute(windows, at_ms, columns, np.full(1, token, dtype=np.int32), fate)
+
+
+def contribute(
+    windows: Windows,
+    at_ms: int,
+    columns: Columns,
+    tokens: NDArray[np.int32],
+    fate: NDArray[np.uint8],
+) -> None:
+    """Add rows that all lie in the bucket `at_ms` after T0_MS."""
+    rows = every_row(columns)
+    numbers = np.array([(T0_MS + at_ms) // STEP_MS])
+    edges = np.array([0, len(rows)], dtype=np.int32)
+    found = SortedRows(rows, np.zeros(len(rows), dtype=np.uint8), rows, edges, numbers, 0)
+    opened = windows.buckets.open(numbers, windows.sums.stamp)
+    windows.contribute(opened, found, columns, tokens, fate)
+
+
+def values(row: NDArray[np.int64]) -> list[int]:
+    """The fields of a row as numbers that can be added."""
+    return list(astuple(from_row(row)))
 
 
 def trades(windows: Windows, token: int = 0) -> list[int]:
@@ -95,7 +118,7 @@ def test_every_order_of_ticks_ends_in_the_same_sums() -> None:
         for t_ms in sorted(rng.sample(range(1, 9_000), rng.randint(0, 6))):
             windows.advance(T0_MS + t_ms)
         windows.advance(T0_MS + 9_000)
-        ends.add((tuple(trades(windows)), tuple(sorted(windows.buckets))))
+        ends.add((tuple(trades(windows)), tuple(windows.buckets.numbers.tolist())))
     assert len(ends) == 1
 
 
@@ -107,8 +130,8 @@ def test_a_jump_over_everything_empties_all(jump_ms: int) -> None:
     windows.begin()
     windows.advance(T0_MS + jump_ms)
     assert not windows.rolling.any()
-    assert windows.buckets == {}
-    assert windows.dirty == set()
+    assert len(windows.buckets) == 0
+    assert windows.buckets.dirty_numbers.tolist() == []
     assert sorted(windows.changed().tolist()) == [0, 1, 2]
     assert windows.live_tokens(3) == []
 
@@ -125,7 +148,7 @@ def test_a_jump_onto_a_held_future_bucket() -> None:
     windows.advance(T0_MS + MONTH_MS)
     assert trades(windows, 2) == [1, 1]
     assert windows.changed().tolist() == [2]
-    assert list(windows.buckets) == [(T0_MS + MONTH_MS) // STEP_MS]
+    assert windows.buckets.numbers.tolist() == [(T0_MS + MONTH_MS) // STEP_MS]
 
 
 def test_a_jump_may_pass_a_future_bucket_in_the_short_window_only() -> None:
@@ -149,43 +172,37 @@ def test_taking_back_in_every_place_a_bucket_can_be() -> None:
         assert not windows.rolling.any(), t_ms
 
 
-class _CountedBucket(Bucket):
-    """Notes every shift of every bucket."""
-
-    shifts = 0
-
-    def shift(self, *arguments: object) -> int:
-        type(self).shifts += 1
-        return super().shift(*arguments)  # type: ignore[arg-type] # passed on as they are
-
-
 def test_idle_tokens_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With 10,000 tokens known and none at the edge of a window, a tick shifts nothing."""
-    monkeypatch.setattr("swapstats.core.windows.Bucket", _CountedBucket)
+    """With 10,000 tokens known and none at the edge of a window, a tick shifts no cell."""
+    shifted: list[int] = []
+    shift = rolling.shift
+
+    def counted(*arguments: Any) -> int:
+        shifted.append(len(arguments[2]))
+        return shift(*arguments)
+
+    monkeypatch.setattr(rolling, "shift", counted)
     windows = Windows(WindowSpec(STEP_MS, (60_000, 86_400_000)))
     windows.advance(T0_MS)
     columns = columns_of(*(swap(number, 0) for number in range(10_000)))
     windows.make_room(10_000)
-    windows.open_bucket(T0_MS // STEP_MS)
     fate = np.full(10_000, APPLIED, dtype=np.uint8)
-    tokens = np.arange(10_000, dtype=np.int32)
     windows.begin()
-    windows.contribute(T0_MS // STEP_MS, every_row(columns), columns, tokens, fate)
+    contribute(windows, 0, columns, np.arange(10_000, dtype=np.int32), fate)
     assert len(windows.changed()) == 10_000
     add(windows, 500, token=7)
-    _CountedBucket.shifts = 0
     for at_ms in range(1_000, 60_000, 1_000):
         windows.begin()
         windows.advance(T0_MS + at_ms)
         assert len(windows.changed()) == 0
-    assert _CountedBucket.shifts == 0
+    assert shifted == []
     windows.begin()
     windows.advance(T0_MS + 60_000)
-    assert _CountedBucket.shifts == 1
+    assert shifted == [1]
     assert len(windows.changed()) == 10_000
     windows.begin()
     windows.advance(T0_MS + 86_399_999)
-    assert _CountedBucket.shifts == 1
+    assert shifted == [1]
     assert len(windows.changed()) == 0
 
 
@@ -194,11 +211,10 @@ def test_a_bucket_put_back_counts_in_the_windows_that_cover_it() -> None:
     for at_ms, seen in ((6_000, [0, 1]), (9_000, [1, 1]), (11_000, [0, 0])):
         other = windows_at(10_000)
         add(other, at_ms)
-        number = (T0_MS + at_ms) // STEP_MS
         windows = windows_at(10_000)
-        windows.put_back(Bucket.decode(number, other.buckets[number].freeze().encode()))
+        windows.put_back(other.freeze(everything=True).encode())
         assert trades(windows) == trades(other) == seen
-        assert windows.dirty == set()
+        assert windows.buckets.dirty_numbers.tolist() == []
         windows.advance(T0_MS + 20_000)
         assert not windows.rolling.any()
 
@@ -208,9 +224,9 @@ def test_dirty_buckets_are_those_opened_and_still_held() -> None:
     add(windows, 0)
     add(windows, -4_000)
     first = T0_MS // STEP_MS
-    assert windows.dirty == {first, first - 4}
+    assert windows.buckets.dirty_numbers.tolist() == [first - 4, first]
     windows.advance(T0_MS + 1_000)
-    assert windows.dirty == {first}
+    assert windows.buckets.dirty_numbers.tolist() == [first]
 
 
 def test_room_grows_and_keeps_sums() -> None:
@@ -224,33 +240,32 @@ def test_room_grows_and_keeps_sums() -> None:
     assert windows.live_tokens(4_999) == [3]
 
 
-def test_quiet_buckets_are_sealed_and_open_again() -> None:
+def test_quiet_buckets_are_packed_and_open_again() -> None:
     windows = windows_at(0)
-    add(windows, 0)
-    bucket = windows.buckets[T0_MS // STEP_MS]
-    size_bytes = windows.size_bytes
+    for token in range(20):
+        add(windows, 0, token)
+    roomy = windows.buckets.totals()
     for _ in range(100):
         windows.begin()
         windows.seal_quiet()
-    assert not bucket.is_roomy
-    assert windows.size_bytes < size_bytes
+    assert windows.buckets.totals()[3] < roomy[3]
     add(windows, 0)
-    assert bucket.is_roomy
     assert trades(windows) == [2, 2]
     for _ in range(100):
         windows.begin()
         windows.seal_quiet()
-    assert not bucket.is_roomy
+    assert windows.buckets.totals()[1:] == (20, 0, 21 * 48)
 
 
-def test_a_bucket_that_left_is_not_sealed_any_more() -> None:
+def test_a_bucket_that_left_is_not_packed_any_more() -> None:
     windows = windows_at(0)
     add(windows, 0)
     windows.advance(T0_MS + 60_000)
     for _ in range(100):
         windows.begin()
         windows.seal_quiet()
-    assert windows.buckets == {}
+    assert len(windows.buckets) == 0
+    assert windows.buckets.totals() == (0, 0, 0, 0)
 
 
 def test_kept_tokens_get_new_numbers_and_keep_their_sums() -> None:
@@ -304,9 +319,8 @@ def test_sums_are_those_of_the_buckets_after_any_history() -> None:
         end = windows.end_ms // STEP_MS
         for token in range(4):
             for window, width_ms in enumerate(SPEC.widths_ms):
-                row = np.zeros_like(windows.rolling[0, 0])
-                for number in range(end - width_ms // STEP_MS, end):
-                    if number in windows.buckets:
-                        windows.buckets[number].sum_token(token, row)
-                found = windows.rolling[token, window]
-                assert from_row(found) == from_row(row), (seed, token, window)
+                first = end - width_ms // STEP_MS
+                _, rows = windows.buckets.token_sums(token, first, end)
+                wanted = [sum(column) for column in zip(*map(values, rows), strict=True)]
+                found = values(windows.rolling[token, window])
+                assert found == (wanted or [0] * len(found)), (seed, token, window)

@@ -16,7 +16,7 @@ from swapstats.adapters.embedded.checkpoints import EmbeddedCheckpointStore
 from swapstats.adapters.embedded.groups import group_crc
 from swapstats.adapters.embedded.log_schema import OFFSET_BITS
 from swapstats.cli.replay import replay_command
-from swapstats.core.kernels.cells import CELL_WORDS
+from swapstats.core.kernels.records import CELL_WORDS
 from swapstats.model.checkpoint import CheckpointDelta, CheckpointHeader
 from swapstats.testing.wire_streams import StreamShape, bad_message, random_stream, shuffled
 
@@ -58,9 +58,9 @@ def flip_cell(data_dir: Path, shard: int, bucket: int, cell: int, word: int) -> 
         checkpoint = store.load(shard)
         assert checkpoint is not None
         blob = bytearray(checkpoint.buckets[bucket])
-        used, cell_count = struct.unpack_from("<II", blob)
+        used, cell_count, _ = struct.unpack_from("<III", blob)
         assert cell < cell_count
-        at = 8 + 8 * used + 8 * (CELL_WORDS * cell + word)
+        at = 12 + 8 * used + 8 * (CELL_WORDS * cell + word)
         (value,) = struct.unpack_from("<q", blob, at)
         struct.pack_into("<q", blob, at, value + 1)
         header = next_header(checkpoint.header, epoch=store.acquire(shard))

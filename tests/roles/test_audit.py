@@ -8,7 +8,7 @@ import pytest
 from tests.roles.aggregator.rig import START_MS, swap
 from tests.roles.replayed import copied, flip_cell, flip_message, mixed_stream, replay_into
 
-from swapstats.core.kernels.cells import CELL_WORDS
+from swapstats.core.kernels.records import CELL_WORDS
 from swapstats.errors import KeyMismatch, StoreCorrupt
 from swapstats.model.stats import WindowStats
 from swapstats.roles.audit import Difference, ShardAudit, compare
@@ -73,8 +73,8 @@ def _cell(data_dir: Path, token: str) -> tuple[int, int, int]:
             assert checkpoint is not None
             for bucket in sorted(checkpoint.buckets, reverse=True):
                 blob = checkpoint.buckets[bucket]
-                used, count = struct.unpack_from("<II", blob)
-                words = struct.unpack_from(f"<{CELL_WORDS * count}q", blob, 8 + 8 * used)
+                used, count, _ = struct.unpack_from("<III", blob)
+                words = struct.unpack_from(f"<{CELL_WORDS * count}q", blob, 12 + 8 * used)
                 for cell in range(count):
                     if words[CELL_WORDS * cell] & 0xFFFFFFFF == number:
                         return shard.config.partition, bucket, cell

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from swapstats.core.columns import Columns
 from swapstats.core.hash_key import HashKey
 from swapstats.core.kernels.intern import partition_of
-from swapstats.core.kernels.scan import CHECK_MASK, scan
+from swapstats.core.kernels.scan import CHECK_MASK, SCRATCH_BYTES, scan
 from swapstats.core.kernels.siphash import hash_bytes, hash_content
 from swapstats.core.plain_decode import Refusal, Swap, decode_message
 from swapstats.model.record import MessageBlock, RecordBatch
@@ -102,6 +102,7 @@ def _decode(
         columns.lo,
         columns.hi,
         columns.accepted,
+        np.empty(SCRATCH_BYTES, dtype=np.uint8),
     )
     if left:
         _look_again(buffer, bounds, append_ms, key, max_ahead_ms, columns)

@@ -11,7 +11,6 @@ Next: `core.windows` for what it holds, `roles.aggregator.run` for the loop that
 import numpy as np
 from numpy.typing import NDArray
 
-from swapstats.core.bucket import Bucket
 from swapstats.core.columns import Columns
 from swapstats.core.decode import decode
 from swapstats.core.kernels import fate as fates
@@ -110,18 +109,13 @@ class Shard:
         sorted_rows = sort_out(columns, self.config, windows.min_bucket, self.newest_ms)
         self.newest_ms = sorted_rows.newest_ms
         outcome = np.zeros(len(batch), dtype=np.uint8)
-        for number, rows in sorted_rows.groups():
-            windows.open_bucket(number).decide(rows, columns, outcome)
+        opened = windows.decide(sorted_rows, columns, outcome)
         fate, counts, t_ms = self._settle(columns, outcome, sorted_rows.late)
         contributes = (fate == fates.APPLIED) | (fate == fates.REMOVED)
         seen = np.flatnonzero((fate >= fates.APPLIED) & (fate <= fates.CANCELLED))
         tokens, names = self.tokens.intern(seen.astype(np.int32), columns, batch.buffer)
         windows.make_room(self.tokens.count)
-        every = bool(contributes.all())
-        for number, rows in sorted_rows.groups():
-            mine = rows if every else rows[contributes[rows]]
-            if len(mine):
-                windows.contribute(number, mine, columns, tokens, fate)
+        windows.contribute(opened, sorted_rows, columns, tokens, fate)
         windows.advance(t_ms)
         windows.seal_quiet()
         self.next_offset = batch.next_offset
@@ -145,6 +139,7 @@ class Shard:
         """
         self.windows.begin()
         self.windows.advance(now_ms)
+        self.windows.seal_quiet()
         return Effects(update=self._update((), self.windows.changed()), archive=_NO_ARCHIVE)
 
     def accept_gap(self, next_offset: int, now_ms: int) -> None:
@@ -184,20 +179,17 @@ class Shard:
     def snapshot(self) -> SnapshotDraft:
         """Take what changed since the last snapshot, by reference.
 
-        Cost: one step per changed bucket; the copying happens later, in `SnapshotDraft.encode`
-        and on the next change of a bucket.
+        Cost: a record per changed bucket; `SnapshotDraft.encode` does the copying. Hold the draft
+        no longer than needed: what it refers to is kept as it is meanwhile.
         """
         self.revision += 1
-        windows = self.windows
-        chosen = sorted(windows.buckets if self._full else windows.dirty)
         draft = SnapshotDraft(
             header=self._header(),
-            buckets=tuple(windows.buckets[number].freeze() for number in chosen),
+            buckets=self.windows.freeze(everything=self._full),
             names=tuple(self._new_names[number] for number in sorted(self._new_names)),
             full=self._full,
         )
         self._full = False
-        windows.dirty.clear()
         self._new_names.clear()
         return draft
 
@@ -225,9 +217,7 @@ class Shard:
         windows.make_room(shard.tokens.count)
         windows.begin()
         windows.advance(header.t_ms)
-        for number, blob in checkpoint.buckets.items():
-            if number >= windows.min_bucket:
-                windows.put_back(Bucket.decode(number, blob))
+        windows.put_back(checkpoint.buckets)
         return shard
 
     def _expect(self, batch: RecordBatch) -> None:

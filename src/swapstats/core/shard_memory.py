@@ -16,7 +16,8 @@ class ShardMemory:
         buckets: time buckets.
         tokens: tokens known.
         sets_bytes: memory of the add/remove sets.
-        total_bytes: memory of all arrays.
+        cells_bytes: memory of the cells.
+        total_bytes: memory of everything, what is not yet given back to the system included.
     """
 
     pairs: int
@@ -24,17 +25,19 @@ class ShardMemory:
     buckets: int
     tokens: int
     sets_bytes: int
+    cells_bytes: int
     total_bytes: int
 
     @staticmethod
     def of(windows: Windows, tokens: TokenTable) -> "ShardMemory":
         """Count; costs a step per bucket."""
-        buckets = windows.buckets.values()
+        pairs, cells, sets_bytes, cells_bytes = windows.buckets.totals()
         return ShardMemory(
-            pairs=sum(bucket.used for bucket in buckets),
-            cells=sum(bucket.cell_count for bucket in buckets),
-            buckets=len(buckets),
+            pairs=pairs,
+            cells=cells,
+            buckets=len(windows.buckets),
             tokens=tokens.count,
-            sets_bytes=sum(bucket.sets_bytes for bucket in buckets),
+            sets_bytes=sets_bytes,
+            cells_bytes=cells_bytes,
             total_bytes=windows.size_bytes + tokens.size_bytes,
         )

@@ -1,6 +1,5 @@
 """A decoded batch put in order: lateness judged in log order, rows grouped by bucket."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,8 @@ from swapstats.core.kernels import fate as fates
 from swapstats.core.shard_config import ShardConfig
 
 _SPARSE_SPAN = 4_096
+_NO_EDGES: NDArray[np.int32] = np.zeros(1, dtype=np.int32)
+_NO_NUMBERS: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +22,17 @@ class SortedRows:
         rows: int32[k], in log order.
         late: uint8[n], by row of the batch.
         grouped: int32[k], by bucket, log order kept within each.
-        edges: where each bucket's rows begin in `grouped`, and the end.
-        numbers: the bucket numbers.
+        edges: int32[g + 1], where each bucket's rows begin in `grouped`, and the end.
+        numbers: int64[g], the bucket numbers, ascending.
         newest_ms: newest event_time of a well-formed add so far.
     """
 
     rows: NDArray[np.int32]
     late: NDArray[np.uint8]
     grouped: NDArray[np.int32]
-    edges: list[int]
-    numbers: list[int]
+    edges: NDArray[np.int32]
+    numbers: NDArray[np.int64]
     newest_ms: int
-
-    def groups(self) -> Iterator[tuple[int, NDArray[np.int32]]]:
-        """Give each bucket number with its rows."""
-        for index, number in enumerate(self.numbers):
-            yield number, self.grouped[self.edges[index] : self.edges[index + 1]]
 
 
 def sort_out(columns: Columns, config: ShardConfig, min_bucket: int, newest_ms: int) -> SortedRows:
@@ -67,7 +63,7 @@ def sort_out(columns: Columns, config: ShardConfig, min_bucket: int, newest_ms: 
     )
     rows = rows[:listed]
     if listed == 0:
-        return SortedRows(rows, late, rows, [0], [], newest_ms)
+        return SortedRows(rows, late, rows, _NO_EDGES, _NO_NUMBERS, newest_ms)
     if high - low <= _SPARSE_SPAN + 4 * listed:
         numbers, span = None, int(high - low) + 1
     else:  # a counting sort over mostly empty counters would cost more than it sorts
@@ -79,5 +75,5 @@ def sort_out(columns: Columns, config: ShardConfig, min_bucket: int, newest_ms: 
     fates.group(rows, bucket, low, starts, grouped)
     held = np.flatnonzero(np.diff(starts))
     found = held + low if numbers is None else numbers[held]
-    edges = [*starts[held].tolist(), listed]
-    return SortedRows(rows, late, grouped, edges, found.tolist(), newest_ms)
+    edges = np.append(starts[held], np.int32(listed))
+    return SortedRows(rows, late, grouped, edges, found, newest_ms)

@@ -1,6 +1,6 @@
 """One token's newest statistics on their way between instances."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +32,16 @@ class TokenUpdate:
     end_ms: int
     complete_since_ms: int
     row: tuple[int, ...]
+
+    def standing_for(self, earlier: "TokenUpdate") -> "TokenUpdate":
+        """Join this update with another one of the same token that was not sent.
+
+        Returns:
+            The newer of the two; in `prev` the link of the older one, so that a receiver sees no
+            gap where nothing is missing.
+        """
+        if (self.epoch, self.seq) <= (earlier.epoch, earlier.seq):
+            return earlier
+        if self.epoch != earlier.epoch:
+            return self
+        return replace(self, prev=earlier.prev)

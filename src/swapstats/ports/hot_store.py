@@ -18,7 +18,7 @@ class HotHead:
         seq: change number of the newest update in it.
         offset: next offset to be read: it holds exactly the records before it.
         t_ms: T of the newest update.
-        put_ms: wall clock of the writer at the last `put` or `touch`.
+        put_ms: wall clock of the writer at the last `put`, of an update without tokens too.
         lag_ms: how far the writer was behind the log then, see `Place.lag_ms`.
     """
 
@@ -66,12 +66,16 @@ class HotStore(HotStoreReader, Protocol):
         """Take an update in, all of it or nothing.
 
         Args:
-            update: updates of one partition come in order of seq.
+            update: updates of one partition come in order of seq; the first of an epoch, and the
+                first after an error, must be whole.
             now_ms: the writer's wall clock.
             lag_ms: how far the writer is behind the log.
 
         Raises:
             Fenced: a higher epoch wrote this partition; nothing was changed.
-            Transient: the store cannot be reached; the next `put` must be a whole update.
+            Transient: the store cannot be reached, or does not hold what the update builds on (it
+                was emptied); the next `put` must be a whole update.
+            StoreFull: no room; the next `put` must be a whole update.
+            InvariantBroken: this update, or a newer one, was put before.
         """
         ...

@@ -24,12 +24,28 @@ class TokenPublisher(Protocol):
 class TokenSubscriber(Protocol):
     """The side of those who serve; used from one event loop."""
 
-    async def connect(self, deliver: Callable[[list[TokenUpdate]], None]) -> None:
-        """Begin; `deliver` is called on the loop with what came."""
+    async def connect(
+        self,
+        deliver: Callable[[list[TokenUpdate]], None],
+        missed: Callable[[], None] | None = None,
+    ) -> None:
+        """Begin; a server that cannot be reached is tried for ever.
+
+        Args:
+            deliver: called on the loop with what came, in the order it came.
+            missed: called on the loop when updates of any token heard may not have come: after
+                each connection and each overflow. Heal them from the hot store.
+        """
         ...
 
     async def subscribe(self, key: str) -> None:
-        """Hear a token from now on; harmless if it is heard already."""
+        """Hear a token from now on; harmless if it is heard already.
+
+        What is published after this returned is delivered, if the server can be reached.
+
+        Raises:
+            Rejected: too many tokens, or a key no subject can be made of.
+        """
         ...
 
     async def unsubscribe(self, key: str) -> None:

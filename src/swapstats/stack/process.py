@@ -124,8 +124,14 @@ class ServerProcess:
         process.wait()
 
     def pause(self) -> None:
-        """Stop it in its tracks (SIGSTOP): it holds its connections and does nothing."""
+        """Stop it in its tracks (SIGSTOP): it holds its connections and does nothing.
+
+        Raises:
+            TimeoutError: it did not stand still within a second.
+        """
         self._started().send_signal(signal.SIGSTOP)
+        if sys.platform == "linux":
+            eventually(lambda: _stands_still(self.pid), 1_000, f"{self.name} to stand still")
 
     def resume(self) -> None:
         """Let a paused server go on (SIGCONT)."""
@@ -163,6 +169,12 @@ def listens(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def _stands_still(pid: int) -> bool:
+    """True if every thread of a process is stopped (Linux)."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
 
 
 def _die_with_parent() -> None:

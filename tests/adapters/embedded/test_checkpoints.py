@@ -223,7 +223,7 @@ def test_space_is_used_again_and_given_back(tmp_path: Path) -> None:
     for revision in range(1, 21):
         buckets = {number: random.randbytes(10_000) for number in range(200)}
         store.save(delta(revision, buckets, full=revision % 5 == 0))
-    assert path.stat().st_size < 4 * 200 * 10_000
+    assert path.stat().st_size < 5 * 200 * 10_000
     for revision in range(21, 31):
         store.save(delta(revision, {}, min_bucket=1_000))
     store.close()

@@ -40,6 +40,7 @@ def scanned(
         columns.symbol_count,
         *(getattr(columns, name) for name in FIELDS),
         columns.accepted,
+        np.empty(compiled.SCRATCH_BYTES, dtype=np.uint8),
     )
     return left, columns
 

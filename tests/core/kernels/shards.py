@@ -1,5 +1,6 @@
 """A shard with short windows, fed by swaps, for the tests of the core."""
 
+import numpy as np
 from tests.core.kernels.batches import KEY, T0_MS, batch_of
 
 from swapstats.core.shard import Shard
@@ -52,11 +53,17 @@ def state(one: Shard) -> tuple[object, ...]:
     """Everything a later record can depend on, whatever the layout of the tables."""
     draft = one.snapshot()
     buckets = {}
-    for bucket in draft.buckets:
-        held = bucket.fingerprints != 0
-        pairs = zip(bucket.fingerprints[held].tolist(), bucket.states[held].tolist(), strict=True)
-        cells = bucket.cells[: bucket.cell_count].tobytes()
-        buckets[bucket.number] = (sorted(pairs), bucket.cell_count, cells)
+    for number, blob in draft.buckets.encode().items():
+        used, cell_count, stale = np.frombuffer(blob, np.uint32, 3).tolist()
+        fingerprints = np.frombuffer(blob, np.uint64, used, 12).tolist()
+        states = np.frombuffer(blob, np.uint32, used, len(blob) - 4 * used).tolist()
+        pairs = dict(zip(fingerprints, states, strict=True))  # of a pair's entries the last counts
+        assert len(pairs) == used - stale
+        sums = [
+            one.windows.buckets.token_sums(token, number, number + 1)[1].tobytes()
+            for token in range(one.tokens.count)
+        ]
+        buckets[number] = (pairs, cell_count > 0, sums)
     count = one.tokens.count
     return (
         _header(draft.header), buckets, one.tokens.keys, one.tokens.symbols,

@@ -1,22 +1,23 @@
-"""Cells, rolling rows and trades for the tests of the cell kernels."""
+"""Trades, windows and plain sums for the tests of the kernels that add."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from tests.core.kernels.heaps import Cell, Ground, edges_of
 
-from swapstats.core.kernels.cells import CELL_WORDS
+from swapstats.core.kernels.fate import APPLIED, DUPLICATE, REMOVED
 from swapstats.model.stats import ROW_WORDS, WindowStats, from_row
 
-TAKEN_BACK = 3
 AMOUNT_MAX = 10**38 - 1
 USD_MAX = 10**18 - 1
+TOKENS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One contribution; sign -1 takes it back."""
+    """One contribution; sign -1 takes it back, 0 is none at all."""
 
     token: int = 0
     amount: int = 1
@@ -25,70 +26,103 @@ class Trade:
     sign: int = 1
 
 
-@dataclass(slots=True)
 class Board:
-    """The arrays of one bucket with room for `capacity` cells, and of two windows."""
+    """A ground, and windows that end at a bucket.
 
-    capacity: int = 8
-    token_count: int = 8
-    cell_count: int = 0
-    changed_count: int = 0
-    cells: NDArray[np.int64] = field(init=False)
-    index: NDArray[np.int32] = field(init=False)
-    rolling: NDArray[np.int64] = field(init=False)
-    stamps: NDArray[np.int64] = field(init=False)
-    changed: NDArray[np.int32] = field(init=False)
+    Args:
+        ground: the buckets; bucket 0, 1, 2 ... in slot 0, 1, 2 ...
+        widths: of the windows, in buckets.
+        end_bucket: where they end.
+        tokens: how many there are.
+    """
 
-    def __post_init__(self) -> None:
-        self.cells = np.zeros((self.capacity, CELL_WORDS), dtype=np.int64)
-        self.index = np.zeros(1 << (2 * self.capacity - 1).bit_length(), dtype=np.int32)
-        self.rolling = np.zeros((self.token_count, 2, ROW_WORDS), dtype=np.int64)
-        self.stamps = np.zeros(self.token_count, dtype=np.int64)
-        self.changed = np.zeros(self.token_count, dtype=np.int32)
+    def __init__(
+        self,
+        ground: Ground | None = None,
+        widths: tuple[int, ...] = (100,),
+        end_bucket: int = 100,
+        tokens: int = TOKENS,
+    ) -> None:
+        self.ground = ground or Ground()
+        self.widths = np.array(widths, dtype=np.int64)
+        self.end_bucket = end_bucket
+        self.rolling = np.zeros((tokens, len(widths), ROW_WORDS), dtype=np.int64)
+        self.stamps = np.zeros(tokens, dtype=np.int64)
+        self.changed = np.zeros(tokens, dtype=np.int32)
+        self.changed_count = 0
 
-    def arguments(self, trades: list[Trade], inside: tuple[int, int], stamp: int) -> list[Any]:
-        """What `add` takes to add all these trades."""
+    def arguments(
+        self, groups: dict[int, list[Trade]], stamp: int = 1, settled: int = 0
+    ) -> list[Any]:
+        """What `add` takes to add these trades to the buckets in these slots."""
+        trades = [trade for group in groups.values() for trade in group]
         words = [(trade.amount % (1 << 64), trade.amount >> 64) for trade in trades]
+        fates = {1: APPLIED, -1: REMOVED, 0: DUPLICATE}
         return [
-            self.cells,
-            self.index,
-            self.cell_count,
+            self.ground.words,
+            self.ground.records,
+            np.array(list(groups), dtype=np.int32),
+            edges_of([len(group) for group in groups.values()]),
             np.arange(len(trades), dtype=np.int32),
-            0,
             np.array([trade.token for trade in trades], dtype=np.int32),
-            np.array([TAKEN_BACK if trade.sign < 0 else 1 for trade in trades], dtype=np.uint8),
-            TAKEN_BACK,
+            np.array([fates[trade.sign] for trade in trades], dtype=np.uint8),
             np.array([trade.is_buy for trade in trades], dtype=np.uint8),
             np.array([trade.usd is None for trade in trades], dtype=np.uint8),
             np.array([trade.usd or 0 for trade in trades], dtype=np.int64),
             np.array([lo for lo, _ in words], dtype=np.uint64),
             np.array([hi for _, hi in words], dtype=np.uint64),
+            self.end_bucket,
+            self.widths,
             self.rolling,
-            np.array(inside, dtype=np.uint8),
             self.stamps,
             stamp,
             self.changed,
-            self.changed_count,
+            settled,
+            *self.ground.memory,
+            np.array([0, 0, self.changed_count], dtype=np.int64),
         ]
 
-    def stats(self, token: int, window: int) -> WindowStats:
+    def shifted(self, slots: list[int], window: int, sign: int, stamp: int) -> list[Any]:
+        """What `shift` takes to let these buckets enter or leave a window."""
+        return [
+            self.ground.words, self.ground.records, np.array(slots, dtype=np.int32), window, sign,
+            self.rolling, self.stamps, stamp, self.changed, 0,
+        ]  # fmt: skip
+
+    def stats(self, token: int, window: int = 0) -> WindowStats:
         """What a window says of a token."""
         return from_row(self.rolling[token, window])
 
 
-def summed(trades: list[Trade], token: int) -> WindowStats:
+def summed(trades: Iterable[Trade], token: int) -> WindowStats:
     """The same sum, taken plainly."""
+    return as_stats(cell_of(trades, token))
+
+
+def cell_of(trades: Iterable[Trade], token: int) -> Cell:
+    """Trades, buys, unpriced, USD, USD of buys and amount of a token's trades."""
     mine = [trade for trade in trades if trade.token == token]
     buys = [trade for trade in mine if trade.is_buy]
-    vol_usd = sum(trade.sign * (trade.usd or 0) for trade in mine)
-    buy_usd = sum(trade.sign * (trade.usd or 0) for trade in buys)
+    return (
+        sum(trade.sign for trade in mine),
+        sum(trade.sign for trade in buys),
+        sum(trade.sign for trade in mine if trade.usd is None),
+        sum(trade.sign * (trade.usd or 0) for trade in mine),
+        sum(trade.sign * (trade.usd or 0) for trade in buys),
+        sum(trade.sign * trade.amount for trade in mine),
+    )
+
+
+def as_stats(sums: Cell) -> WindowStats:
+    """Six sums as statistics."""
+    trades, buys, unpriced, usd, buy_usd, amount = sums
     return WindowStats(
-        vol_usd=vol_usd,
-        vol_token=sum(trade.sign * trade.amount for trade in mine),
-        trades=sum(trade.sign for trade in mine),
-        buy=sum(trade.sign for trade in buys),
-        sell=sum(trade.sign for trade in mine) - sum(trade.sign for trade in buys),
+        vol_usd=usd,
+        vol_token=amount,
+        trades=trades,
+        buy=buys,
+        sell=trades - buys,
         buy_usd=buy_usd,
-        sell_usd=vol_usd - buy_usd,
-        unpriced=sum(trade.sign for trade in mine if trade.usd is None),
+        sell_usd=usd - buy_usd,
+        unpriced=unpriced,
     )

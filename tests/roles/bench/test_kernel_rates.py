@@ -1,6 +1,6 @@
 import numpy as np
 
-from swapstats.core.kernels.cells import CELL_WORDS
+from swapstats.core.kernels.records import CELL_WORDS
 from swapstats.roles.bench.kernel_rates import (
     BUCKETS,
     RATE_MIN,

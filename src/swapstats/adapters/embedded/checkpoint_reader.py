@@ -25,6 +25,7 @@ CHECKPOINT_KIND: Final = StoreKind(
     name="checkpoint store",
     application_id=0x53574350,
     version=1,
+    page_bytes=16_384,
     schema=(
         "CREATE TABLE epochs (shard INTEGER PRIMARY KEY, epoch INTEGER NOT NULL)",
         """CREATE TABLE headers (

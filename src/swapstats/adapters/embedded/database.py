@@ -29,7 +29,7 @@ Faults = Callable[[str], None]
 """Called with the name of each step; a test makes it raise to stop a store in between."""
 
 BUSY_TIMEOUT_S: Final = 10.0
-WAL_PAGES: Final = 4_000
+WAL_CHECKPOINT_BYTES: Final = 16 << 20
 WAL_BYTES_KEPT_MAX: Final = 64 << 20
 READERS_IDLE_MAX: Final = 8
 RECLAIM_FREE_PAGES_MIN: Final = 2_048
@@ -49,12 +49,14 @@ class StoreKind:
         application_id: number in the file's header; another one is not this kind of store.
         version: schema version this code writes and reads.
         schema: statements that make an empty store.
+        page_bytes: page size of a new file; large rows are cheaper on large pages.
     """
 
     name: str
     application_id: int
     version: int
     schema: tuple[str, ...]
+    page_bytes: int = 4_096
 
 
 def no_faults(_point: str) -> None:
@@ -138,14 +140,15 @@ def open_writer(path: Path, kind: StoreKind, durability: Durability) -> sqlite3.
         connection = _connect(path.as_posix(), uri=False)
         try:
             # Both hold for a new file only, and must come before its first page is written.
-            connection.execute("PRAGMA page_size = 4096")
+            connection.execute(f"PRAGMA page_size = {kind.page_bytes}")
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             if connection.execute("PRAGMA user_version").fetchone() == (0,):
                 _create(connection, path, kind)
             _check_format(connection, path, kind)
             _set_wal(connection, path, kind)
             connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+            wal_pages = WAL_CHECKPOINT_BYTES // kind.page_bytes
+            connection.execute(f"PRAGMA wal_autocheckpoint = {wal_pages}")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_KEPT_MAX}")
             # Deleted pages hold nothing secret; zeroing them would double the cost of pruning.
             connection.execute("PRAGMA secure_delete = OFF")

@@ -1,9 +1,9 @@
 """What becomes of each message: lateness, grouping by bucket, and the final verdict."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from swapstats.core.kernels.compiling import kernel
 from swapstats.core.kernels.dedup import CANCELLED as PAIR_CANCELLED
 from swapstats.core.kernels.dedup import CONFLICT as PAIR_CONFLICT
 from swapstats.core.kernels.dedup import DUPLICATE as PAIR_DUPLICATE
@@ -18,7 +18,7 @@ NOT_LATE, IS_LATE = 0, 1
 I64_MAX = (1 << 63) - 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sort_out(
     accepted: NDArray[np.uint8],
     event_ms: NDArray[np.int64],
@@ -73,7 +73,7 @@ def sort_out(
     return count, newest_ms, low, high
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def group(
     rows: NDArray[np.int32],
     bucket: NDArray[np.int64],
@@ -103,7 +103,7 @@ def group(
     starts[0] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def settle(
     accepted: NDArray[np.uint8],
     event_ms: NDArray[np.int64],

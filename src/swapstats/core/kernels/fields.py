@@ -1,9 +1,9 @@
 """The fields of wire v1, by number and by name."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from swapstats.core.kernels.compiling import part
 from swapstats.core.kernels.words import load_word
 
 SCHEMA, EVENT_ID, CHAIN, TX, LOG_INDEX, BLOCK, BLOCK_HASH, INCLUSION = 0, 1, 2, 3, 4, 5, 6, 7
@@ -22,7 +22,7 @@ _NAME_WORDS = _NAME_BYTES.view("<u8").astype(np.uint64)
 _MASKS = np.array([(1 << 8 * _bytes) - 1 for _bytes in range(9)], dtype=np.uint64)
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def field_named(data: NDArray[np.uint8], start: int, count: int) -> int:
     """Which known field a key names; UNKNOWN if none."""
     if count < 4 or count > 14:

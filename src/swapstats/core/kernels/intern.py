@@ -1,16 +1,16 @@
 """Token keys to dense numbers, by an open-addressing table over a byte arena."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from swapstats.core.kernels.compiling import kernel, part
 from swapstats.core.kernels.words import load_word
 
 U64 = np.uint64
 NO_TOKEN = np.int32(-1)
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def _same(
     one: NDArray[np.uint8], at: int, other: NDArray[np.uint8], start: int, count: int
 ) -> bool:
@@ -25,7 +25,7 @@ def _same(
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def intern(
     rows: NDArray[np.int32],
     keys: NDArray[np.uint8],
@@ -104,7 +104,7 @@ def intern(
     return token_count, named
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill_table(hashes: NDArray[np.uint64], token_count: int, table: NDArray[np.int32]) -> None:
     """Rebuild an empty `table` (a power of two) from the hashes of all tokens."""
     mask = U64(table.shape[0] - 1)
@@ -115,7 +115,7 @@ def fill_table(hashes: NDArray[np.uint64], token_count: int, table: NDArray[np.i
         table[slot] = token + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def partition_of(
     keys: NDArray[np.uint8],
     key_start: NDArray[np.int64],

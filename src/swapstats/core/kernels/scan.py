@@ -10,9 +10,9 @@ for each stage has to wait for the places the one before has stored.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from swapstats.core.kernels.compiling import kernel
 from swapstats.core.kernels.fields import (
     ADDRESS,
     AMOUNT,
@@ -58,13 +58,15 @@ U64 = np.uint64
 I64 = np.int64
 PLAIN_BYTES_MAX = 65_536
 """Longer messages (blanks included) are left to the plain decoder."""
+SCRATCH_BYTES = 600
+"""The longest composed event id: 256 bytes of tx_hash and two numbers fit."""
 CHECK_MASK = np.uint64(0x3FFFFFFF)
 """Content checks have 30 bits: they share a 32-bit word with the two state flags."""
 _REQUIRED = (1 << SCHEMA) | (1 << ADDRESS) | (1 << SIDE) | (1 << AMOUNT) | (1 << EVENT_TIME)
 _COMPOSED = (1 << CHAIN) | (1 << TX) | (1 << LOG_INDEX)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def scan(
     data: NDArray[np.uint8],
     bounds: NDArray[np.int64],
@@ -89,6 +91,7 @@ def scan(
     lo: NDArray[np.uint64],
     hi: NDArray[np.uint64],
     accepted: NDArray[np.uint8],
+    scratch: NDArray[np.uint8],
 ) -> int:
     """Decode every message it is sure of.
 
@@ -116,6 +119,7 @@ def scan(
         lo: uint64[n], out: low word of the token amount scaled by 10^18.
         hi: uint64[n], out: high word.
         accepted: uint8[n], out: 1 = decoded; 0 = left to the plain decoder.
+        scratch: uint8[SCRATCH_BYTES], for its own use: kernels allocate nothing.
 
     Returns:
         Number of messages left to the plain decoder.
@@ -123,7 +127,6 @@ def scan(
     left = 0
     key_at = 0
     n = bounds.shape[0] - 1
-    scratch = np.empty(600, dtype=np.uint8)
     for row in range(n):
         accepted[row] = 0
         left += 1

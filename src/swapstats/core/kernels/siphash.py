@@ -5,9 +5,9 @@ that Rust, Ruby and CPython use against hash flooding. Keys are two uint64 words
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from swapstats.core.kernels.compiling import part
 from swapstats.core.kernels.words import load_word
 
 U64 = np.uint64
@@ -18,12 +18,12 @@ _C3 = np.uint64(0x7465646279746573)
 _FF = np.uint64(0xFF)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@part
 def _rotl(x: np.uint64, count: int) -> np.uint64:
     return (x << U64(count)) | (x >> U64(64 - count))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@part
 def _round(
     v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
@@ -40,7 +40,7 @@ def _round(
     return v0, v1, v2, v3
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def hash_bytes(
     data: NDArray[np.uint8],
     start: int,
@@ -96,7 +96,7 @@ def hash_bytes(
     return v0 ^ v1 ^ v2 ^ v3
 
 
-@njit(cache=True, nogil=True, inline="always")
+@part
 def _absorb(
     v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64, word: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
@@ -106,7 +106,7 @@ def _absorb(
     return v0, v1, v2, v3
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def hash_content(
     token_hash: np.uint64,
     flags: np.uint64,

@@ -1,9 +1,9 @@
 """Pieces of JSON text: where a text ends, what digits and times say. Scalars in, scalars out."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from swapstats.core.kernels.compiling import part
 from swapstats.core.kernels.words import load_word
 
 U64 = np.uint64
@@ -17,13 +17,13 @@ NULL, NOT_A_WORD = 2, -1
 QUOTE, BACKSLASH, COMMA, COLON, DOT, MINUS = 34, 92, 44, 58, 46, 45
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def blank(c: int) -> bool:
     """Whether a byte is white space in JSON."""
     return c == 32 or c == 10 or c == 13 or c == 9
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def text_end(data: NDArray[np.uint8], at: int, stop: int) -> int:
     """Position of the closing quote of a text that begins at `at`; -1 if it is not plain."""
     high = U64(0x8080808080808080)
@@ -53,7 +53,7 @@ def text_end(data: NDArray[np.uint8], at: int, stop: int) -> int:
     return -1
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def literal(data: NDArray[np.uint8], at: int, stop: int) -> tuple[int, int]:
     """Read `false` (0), `true` (1) or `null` (NULL); returns it and the position after it."""
     c = data[at]
@@ -70,7 +70,7 @@ def literal(data: NDArray[np.uint8], at: int, stop: int) -> tuple[int, int]:
     return NOT_A_WORD, at
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def digits_end(data: NDArray[np.uint8], at: int, stop: int) -> int:
     """Position of the first byte from `at` on that is no digit."""
     while at < stop and 48 <= data[at] <= 57:
@@ -78,7 +78,7 @@ def digits_end(data: NDArray[np.uint8], at: int, stop: int) -> int:
     return at
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def integer(data: NDArray[np.uint8], at: int, end: int) -> int:
     """Value of a plain JSON integer of at most 18 digits; -1 if it is not one."""
     count = end - at
@@ -93,7 +93,7 @@ def integer(data: NDArray[np.uint8], at: int, end: int) -> int:
     return value
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def digits(data: NDArray[np.uint8], at: int, end: int) -> np.uint64:
     """Value of at most 19 digits."""
     value = U64(0)
@@ -102,7 +102,7 @@ def digits(data: NDArray[np.uint8], at: int, end: int) -> np.uint64:
     return value
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def wide(whole_hi: np.uint64, whole_lo: np.uint64, rest: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Return whole_hi * 10^36 + whole_lo * 10^18 + rest as (low, high) words."""
     mask = U64(0xFFFFFFFF)
@@ -130,7 +130,7 @@ def wide(whole_hi: np.uint64, whole_lo: np.uint64, rest: np.uint64) -> tuple[np.
     return lo, hi
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def rfc3339_ms(data: NDArray[np.uint8], at: int, end: int) -> int:
     """Milliseconds of `YYYY-MM-DDTHH:MM:SS[.fraction]Z`; -1 for any other spelling."""
     if end - at < 20 or data[end - 1] != 90:
@@ -185,7 +185,7 @@ def rfc3339_ms(data: NDArray[np.uint8], at: int, end: int) -> int:
     return ((days * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def amount(data: NDArray[np.uint8], at: int, end: int) -> tuple[bool, np.uint64, np.uint64]:
     """Read a plain decimal of at most 20 digits before and 18 after the point.
 
@@ -207,7 +207,7 @@ def amount(data: NDArray[np.uint8], at: int, end: int) -> tuple[bool, np.uint64,
     return True, lo, hi
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@part
 def dollars(data: NDArray[np.uint8], at: int, end: int) -> int:
     """Micro-dollars of a plain decimal below 10^12 with at most 6 places; -1 if it is none."""
     whole_end = digits_end(data, at, end)

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from swapstats.core.kernels.compiling import kernel
 
 
 @intrinsic
@@ -23,7 +25,7 @@ def _load(typing_context: Any, data: Any, at: Any) -> tuple[Any, Callable[..., A
     return types.uint64(data, types.int64), generate
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def load_word(data: NDArray[np.uint8], at: int) -> np.uint64:
     """Return `data[at:at + 8]` as a little-endian word; the caller keeps within bounds.
 

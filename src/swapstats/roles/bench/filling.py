@@ -98,11 +98,10 @@ class Cost:
         held = shard.memory()
         if not held.pairs or not held.cells:
             raise UsageError("Expected a shard that holds pairs and cells, was an empty one")
-        bucket_bytes = sum(bucket.size_bytes for bucket in shard.windows.buckets.values())
         return Cost(
             held=held,
             pair_bytes=held.sets_bytes / held.pairs,
-            cell_bytes=(bucket_bytes - held.sets_bytes) / held.cells,
+            cell_bytes=held.cells_bytes / held.cells,
             bytes_per_pair=held.total_bytes / held.pairs,
         )
 

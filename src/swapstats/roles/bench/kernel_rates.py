@@ -12,16 +12,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swapstats.core.bucket import Bucket
+from swapstats.core.buckets import Buckets
 from swapstats.core.columns import Columns
 from swapstats.core.decode import decode
-from swapstats.core.kernels import cells as cell_kernel
 from swapstats.core.kernels import dedup as dedup_kernel
 from swapstats.core.kernels import fate as fate_kernel
-from swapstats.core.kernels.cells import CELL_WORDS
+from swapstats.core.sums import Sums
 from swapstats.core.token_table import TokenTable
 from swapstats.model.record import RecordBatch
-from swapstats.model.stats import ROW_WORDS
 from swapstats.roles.bench.figures import Figure
 from swapstats.roles.bench.full_path import DEFAULT_SPEC, shard_config
 from swapstats.roles.bench.made_swaps import Popularity, SteadyStream
@@ -99,8 +97,8 @@ def measure_kernels(repeats: int, on_progress: Callable[[], None]) -> list[Timed
     material = Material.make()
     works: dict[str, tuple[str, float | None, Callable[[], tuple[int, float]]]] = {
         "floor: one trivial pass": ("events/s", None, lambda: _floor(material)),
-        "dedup: decide, tables at hand": ("events/s", RATE_MIN, lambda: _decide(material)),
-        "dedup: decide, tables growing": ("events/s", RATE_MIN, lambda: _decide_grow(material)),
+        "dedup: decide, a bucket at once": ("events/s", RATE_MIN, lambda: _decide(material, 1)),
+        "dedup: decide, buckets growing": ("events/s", RATE_MIN, lambda: _decide(material, 8)),
         "windows: add, in all windows": ("events/s", RATE_MIN, lambda: _add(material, 1)),
         "windows: add, in no window yet": ("events/s", RATE_MIN, lambda: _add(material, 0)),
         "windows: shift": ("cells/s", RATE_MIN, lambda: _shift(material)),
@@ -151,70 +149,37 @@ def _floor(material: Material) -> tuple[int, float]:
     return _clock(work)
 
 
-def _decide(material: Material) -> tuple[int, float]:
-    columns = material.columns
-    tables = [
-        (np.zeros(2 * len(rows) + 8, dtype=np.uint64), np.zeros(2 * len(rows) + 8, dtype=np.uint32))
-        for rows in material.groups
-    ]
+def _decide(material: Material, pieces: int) -> tuple[int, float]:
+    """New buckets that grow as their rows come, in so many goes each."""
     outcome = np.zeros(len(material.batch), dtype=np.uint8)
+    goes = [part for rows in material.groups for part in np.array_split(rows, pieces)]
+    numbers = [number for number in range(len(material.groups)) for _ in range(pieces)]
+    buckets = Buckets()
 
     def work() -> int:
-        for rows, (fingerprints, states) in zip(material.groups, tables, strict=True):
-            dedup_kernel.decide(
-                fingerprints,
-                states,
-                0,
-                len(fingerprints) - 1,
-                rows,
-                0,
-                columns.fingerprint,
-                columns.check,
-                columns.removed,
-                outcome,
-            )
-        return len(material.batch)
-
-    return _clock(work)
-
-
-def _decide_grow(material: Material) -> tuple[int, float]:
-    """As the engine does it: a new bucket that grows as rows come, in eight goes."""
-    outcome = np.zeros(len(material.batch), dtype=np.uint8)
-
-    def work() -> int:
-        for number, rows in enumerate(material.groups):
-            bucket = Bucket(number)
-            for part in np.array_split(rows, 8):
-                bucket.decide(part, material.columns, outcome)
+        for number, rows in zip(numbers, goes, strict=True):
+            opened = buckets.open(np.array([number]), 1)
+            edges = np.array([0, len(rows)], dtype=np.int32)
+            buckets.decide(opened, edges, rows, material.columns, outcome)
         return len(material.batch)
 
     return _clock(work)
 
 
 def _add(material: Material, inside: int) -> tuple[int, float]:
-    columns = material.columns
     fate = np.full(len(material.batch), fate_kernel.APPLIED, dtype=np.uint8)
-    rolling = np.zeros((TOKENS, _WINDOWS, ROW_WORDS), dtype=np.int64)
-    covers = np.full(_WINDOWS, inside, dtype=np.uint8)
-    stamps = np.zeros(TOKENS, dtype=np.int64)
-    changed = np.zeros(TOKENS, dtype=np.int32)
-    buckets = [Bucket(number) for number in range(len(material.groups))]
+    widths = np.full(_WINDOWS, inside * 1_000, dtype=np.int64)
+    sums = Sums(TOKENS, _WINDOWS)
+    buckets = Buckets()
 
     def work() -> int:
-        for stamp, (bucket, rows) in enumerate(zip(buckets, material.groups, strict=True), 1):
-            bucket.contribute(
-                rows,
-                columns,
-                material.tokens,
-                fate,
-                fate_kernel.REMOVED,
-                rolling,
-                covers,
-                stamps,
-                stamp,
-                changed,
-                0,
+        for number, rows in enumerate(material.groups):
+            sums.stamp += 1
+            sums.changed_count = 0
+            opened = buckets.open(np.array([number]), sums.stamp)
+            edges = np.array([0, len(rows)], dtype=np.int32)
+            buckets.add(
+                opened, edges, rows, material.columns, material.tokens, fate, 1_000, widths, sums
             )
         return len(material.batch)
 
@@ -222,21 +187,23 @@ def _add(material: Material, inside: int) -> tuple[int, float]:
 
 
 def _shift(material: Material) -> tuple[int, float]:
-    """Cells of full buckets enter one window and leave it again."""
-    cells = np.zeros((TOKENS, CELL_WORDS), dtype=np.int64)
-    cells[:, 0] = np.random.default_rng(5).permutation(TOKENS)
-    cells[:, 1] = (3 << 32) + 5
-    cells[:, 2:5] = 1_234_567
-    rolling = np.zeros((TOKENS, _WINDOWS, ROW_WORDS), dtype=np.int64)
-    stamps = np.zeros(TOKENS, dtype=np.int64)
-    changed = np.zeros(TOKENS, dtype=np.int32)
+    """Full buckets enter one window and leave it again."""
+    fate = np.full(len(material.batch), fate_kernel.APPLIED, dtype=np.uint8)
+    sums = Sums(TOKENS, _WINDOWS)
+    buckets = Buckets()
+    for number, rows in enumerate(material.groups):
+        opened = buckets.open(np.array([number]), 1)
+        edges = np.array([0, len(rows)], dtype=np.int32)
+        outside = np.zeros(_WINDOWS, dtype=np.int64)
+        buckets.add(opened, edges, rows, material.columns, material.tokens, fate, 0, outside, sums)
+    _, cells, _, _ = buckets.totals()
 
     def work() -> int:
-        rounds = len(material.groups)
-        for stamp in range(1, rounds + 1):
-            for sign in (1, -1):
-                cell_kernel.shift(cells, TOKENS, 1, sign, rolling, stamps, stamp * sign, changed, 0)
-        return 2 * rounds * TOKENS
+        for sign in (1, -1):
+            sums.stamp += 1
+            sums.changed_count = 0
+            buckets.shift(0, len(material.groups), 1, sign, sums)
+        return 2 * cells
 
     return _clock(work)
 

@@ -103,7 +103,7 @@ def touch_every_bucket(path: EnginePath, number: int) -> RecordBatch:
     """A batch with one new message for each bucket that is held, all of them late."""
     shard = path.shard
     step_ms = shard.config.spec.step_ms
-    held = np.array(sorted(shard.windows.buckets), dtype=np.int64)
+    held = shard.windows.buckets.numbers
     numbers = np.arange(number, number + len(held), dtype=np.int64)
     table = write_messages(numbers, numbers % 100, held * step_ms)
     append_ms = np.full(len(held), shard.t_ms, dtype=np.int64)

@@ -35,6 +35,7 @@ def scan(
     lo: NDArray[np.uint64],
     hi: NDArray[np.uint64],
     accepted: NDArray[np.uint8],
+    scratch: NDArray[np.uint8],  # noqa: ARG001 - the compiled twin's
 ) -> int:
     """Decode one message after the other; returns how many are left."""
     accepted[:] = 0

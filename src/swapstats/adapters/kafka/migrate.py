@@ -1,0 +1,298 @@
+"""A log copied into a new topic with another number of partitions.
+
+The order of each token's records and their append times stay: records of all source partitions are
+merged by append time, so that what was not late before is not late after, and each copy carries its
+original append time in a header that readers prefer to the broker's. How far the copy is, is noted
+in the target's positions topic after each round; a copy that was stopped goes on from there and may
+write some records of the last round again, which the windows recognise as duplicates. Where
+the writers of the source stand is handed over too, so that they go on with the target.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swapstats.adapters.kafka.client import (
+    KafkaAddress,
+    count_partitions,
+    end_offsets,
+    expect_partitions,
+    kafka_admin,
+    start_offsets,
+)
+from swapstats.adapters.kafka.log import message_keys
+from swapstats.adapters.kafka.partition_reader import PartitionReader
+from swapstats.adapters.kafka.positions import SourcePositions, positions_topic
+from swapstats.adapters.kafka.records import APPEND_MS_HEADER, batch_of
+from swapstats.adapters.kafka.writer import DELIVERY_MS, TopicWriter
+from swapstats.core.decode import choose_partitions
+from swapstats.core.hash_key import HashKey
+from swapstats.errors import InvariantBroken, OffsetGone, UsageError
+from swapstats.model.record import MessageBlock, RecordBatch
+
+ROUND_BYTES_MAX: Final = 1 << 20
+"""Read of each source partition a round."""
+
+_COPY: Final = "copy:"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyProgress:
+    """How far a copy is.
+
+    Attributes:
+        copied: records copied by this run.
+        left: records of the source not copied yet, as of the last look.
+        next_offsets: by source partition, the next one to copy.
+    """
+
+    copied: int
+    left: int
+    next_offsets: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """A source partition being read.
+
+    Attributes:
+        next_offset: next record to copy.
+        batch: records read and not copied yet; None at the end.
+        row: first of them.
+        sort_ms: int64[n], append times that never go back within the partition.
+    """
+
+    reader: PartitionReader
+    next_offset: int
+    batch: RecordBatch | None = None
+    row: int = 0
+    sort_ms: NDArray[np.int64] | None = None
+    newest_ms: int = 0
+
+
+class LogCopy:
+    """Copies one topic into another; one thread, and one copy of a pair of topics at a time.
+
+    Args:
+        address: the brokers of both.
+        source: topic to copy.
+        target: topic to copy into, made before (with `<target>.positions`).
+        key: hash key, for decoding token keys.
+        round_bytes_max: read of each source partition a round.
+        delivery_ms: how long records may wait for their acknowledgement.
+
+    Raises:
+        UsageError: source and target are the same.
+        OffsetGone: the source no longer holds what comes next.
+        Fatal: a topic is not there, or no right to use it.
+        Transient: the brokers cannot be reached.
+    """
+
+    def __init__(
+        self,
+        address: KafkaAddress,
+        source: str,
+        target: str,
+        key: HashKey,
+        *,
+        round_bytes_max: int = ROUND_BYTES_MAX,
+        delivery_ms: int = DELIVERY_MS,
+    ) -> None:
+        if source == target:
+            raise UsageError(f"Expected a new topic to copy {source} into, was the same")
+        self._source = source
+        self._target = target
+        self._key = key
+        self._round_bytes_max = round_bytes_max
+        self._admin = kafka_admin(address)
+        self._partitions = range(expect_partitions(self._admin, source))
+        self._target_count = expect_partitions(self._admin, target)
+        expect_partitions(self._admin, positions_topic(target))
+        self._positions = SourcePositions(address, self._admin, target)
+        self._copied = 0
+        self._handed_over: dict[str, str] = {}
+        has_positions = count_partitions(self._admin, positions_topic(source)) is not None
+        self._sources = SourcePositions(address, self._admin, source) if has_positions else None
+        self._cursors = [
+            _Cursor(PartitionReader(address, self._admin, source, partition), next_offset)
+            for partition, next_offset in enumerate(self._resume())
+        ]
+        self._writer = TopicWriter(address, delivery_ms)
+
+    def run(
+        self,
+        on_progress: Callable[[CopyProgress], None],
+        follow: Callable[[], bool] = lambda: False,
+    ) -> CopyProgress:
+        """Copy everything there is, and then what comes, as long as `follow` says so.
+
+        Args:
+            on_progress: called after each round.
+            follow: asked whenever the copy has caught up; may wait. True = look again.
+
+        Returns:
+            The last progress; everything in the source when the last round began was copied.
+
+        Raises:
+            OffsetGone: the source's retention overtook the copy.
+            Transient: the brokers cannot be reached; run again, it goes on where it was.
+        """
+        while True:
+            # Messages come before the position that stands for them: once nothing is left, all
+            # messages of positions read before are copied.
+            sources = self._source_positions()
+            moved = self.step()
+            progress = self.progress()
+            on_progress(progress)
+            if moved == 0:
+                self._hand_over(sources)
+                if not follow():
+                    return progress
+
+    def step(self) -> int:
+        """Copy one round; returns the number of records copied, 0 if there were none.
+
+        Raises:
+            OffsetGone: the source's retention overtook the copy.
+            Transient: the brokers cannot be reached; the next step goes on.
+        """
+        for partition, cursor in enumerate(self._cursors):
+            if cursor.batch is None:
+                self._fill(partition, cursor)
+        full = [cursor for cursor in self._cursors if cursor.sort_ms is not None]
+        if not full:
+            return 0
+        # Beyond the oldest "last read", a partition may still have older records to come.
+        bound_ms = min(int(cursor.sort_ms[-1]) for cursor in full if cursor.sort_ms is not None)
+        taken = [_rows_up_to(cursor, bound_ms) for cursor in full]
+        self._write(full, taken)
+        count = 0
+        for cursor, rows in zip(full, taken, strict=True):
+            count += len(rows)
+            _advance(cursor, len(rows))
+        self._note()
+        self._copied += count
+        return count
+
+    def progress(self) -> CopyProgress:
+        """How far the copy is; asks the broker for the source's end.
+
+        Raises:
+            Transient: the brokers cannot be reached.
+        """
+        ends = end_offsets(self._admin, self._source, self._partitions)
+        places = tuple(cursor.next_offset for cursor in self._cursors)
+        left = sum(max(0, end - place) for end, place in zip(ends, places, strict=True))
+        return CopyProgress(self._copied, left, places)
+
+    def close(self) -> None:
+        """Release connections; the copy can be taken up again later."""
+        self._writer.close()
+        self._positions.close()
+        if self._sources is not None:
+            self._sources.close()
+        for cursor in self._cursors:
+            cursor.reader.close()
+
+    def _resume(self) -> list[int]:
+        """Next offset of each source partition: where a stopped copy was, or the log's start."""
+        starts = start_offsets(self._admin, self._source, self._partitions)
+        places = []
+        for partition, start in enumerate(starts):
+            noted = self._positions.get(self._name(partition))
+            if noted is not None and int(noted) < start:
+                raise OffsetGone(
+                    f"Expected offset {noted} of partition {partition} of topic {self._source}, "
+                    f"was deleted: it begins at {start}; copy into a new topic from the start"
+                )
+            places.append(start if noted is None else int(noted))
+        return places
+
+    def _fill(self, partition: int, cursor: _Cursor) -> None:
+        messages = cursor.reader.read(cursor.next_offset, self._round_bytes_max)
+        if not messages:
+            return
+        cursor.batch = batch_of(messages, self._source, any_time=True)
+        if cursor.batch.partition != partition:
+            raise InvariantBroken(f"Expected partition {partition}, was {cursor.batch.partition}")
+        cursor.row = 0
+        cursor.sort_ms = np.maximum(np.maximum.accumulate(cursor.batch.append_ms), cursor.newest_ms)
+        cursor.newest_ms = int(cursor.sort_ms[-1])
+
+    def _write(self, cursors: Sequence[_Cursor], taken: Sequence[range]) -> None:
+        """Write rows of several partitions in order of append time."""
+        messages: list[bytes] = []
+        append_ms: list[int] = []
+        sort_ms: list[NDArray[np.int64]] = []
+        for cursor, rows in zip(cursors, taken, strict=True):
+            if cursor.batch is None or cursor.sort_ms is None:
+                continue
+            messages += [cursor.batch.message(row) for row in rows]
+            append_ms += cursor.batch.append_ms[rows.start : rows.stop].tolist()
+            sort_ms.append(cursor.sort_ms[rows.start : rows.stop])
+        order = np.argsort(np.concatenate(sort_ms), kind="stable").tolist()
+        block = MessageBlock.of([messages[at] for at in order])
+        newest_ms = max(append_ms)
+        self._writer.write(
+            self._target,
+            [messages[at] for at in order],
+            message_keys(block, self._key, newest_ms),
+            choose_partitions(block, self._key, self._target_count, newest_ms).tolist(),
+            [[(APPEND_MS_HEADER, b"%d" % append_ms[at])] for at in order],
+        )
+
+    def _note(self) -> None:
+        """Write down how far the copy is, after the records themselves."""
+        count = len(self._cursors)
+        self._writer.write(
+            positions_topic(self._target),
+            [b"%d" % cursor.next_offset for cursor in self._cursors],
+            [self._name(partition).encode() for partition in range(count)],
+            [0] * count,
+        )
+
+    def _source_positions(self) -> dict[str, str]:
+        """Where the writers of the source stand, so that they can go on with the target."""
+        if self._sources is None:
+            return {}
+        return {
+            name: position
+            for name, position in self._sources.everything().items()
+            if not name.startswith(_COPY)
+        }
+
+    def _hand_over(self, sources: dict[str, str]) -> None:
+        """Write down in the target where the writers of the source stand."""
+        if not sources or sources == self._handed_over:
+            return
+        self._writer.write(
+            positions_topic(self._target),
+            [position.encode() for position in sources.values()],
+            [name.encode() for name in sources],
+            [0] * len(sources),
+        )
+        self._handed_over = sources
+
+    def _name(self, partition: int) -> str:
+        return f"{_COPY}{self._source}:{partition}"
+
+
+def _rows_up_to(cursor: _Cursor, bound_ms: int) -> range:
+    """Rows whose time is not above the bound."""
+    if cursor.sort_ms is None:
+        return range(0)
+    return range(cursor.row, int(np.searchsorted(cursor.sort_ms, bound_ms, side="right")))
+
+
+def _advance(cursor: _Cursor, count: int) -> None:
+    """Go past rows that were copied."""
+    if cursor.batch is None or count == 0:
+        return
+    cursor.row += count
+    cursor.next_offset = int(cursor.batch.offsets[cursor.row - 1]) + 1
+    if cursor.row == len(cursor.batch):
+        cursor.batch = None
+        cursor.sort_ms = None

@@ -1,0 +1,235 @@
+"""One partition's way into the archive: what it may skip, what it owes, what comes next.
+
+    offsets    0        floor      C (checkpoint)   skip_to      owed.next
+               |---------|------------|----------------|-------------|------->
+                forgotten   inserted notes              noted, maybe   free
+                                                        inserted
+
+After a restart the shard applies the records from its checkpoint on again. What was inserted is
+skipped; the one range that was noted and not marked inserted is owed: it is made again within its
+bounds and must come out equal. From there on batches are free. A lane does no I/O; `archiver.py`
+does.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from swapstats.core.archive_batcher import ArchiveBatcher, BatchDraft, BatchLimits
+from swapstats.core.archive_rows import LATE_SIGN, digest_of, read_rows
+from swapstats.errors import OffsetGone
+from swapstats.model.effects import ArchiveRows
+from swapstats.model.record import RecordBatch
+from swapstats.ports.archive import ArchiveBatch, BatchNote, JournalState, expect_same_rows
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStep:
+    """Up to where records are applied again, and with which moment.
+
+    Attributes:
+        next_offset: offset after the last record of the step.
+        now_ms: the moment; None = no such bound is known.
+        exact: True: exactly this moment. False: the rows are in the archive already and their
+            moments are forgotten: take the append time, but never later than `now_ms`.
+    """
+
+    next_offset: int
+    now_ms: int | None
+    exact: bool
+
+    def moment_ms(self, batch: RecordBatch, now_ms: int) -> int:
+        """The moment to apply a batch with, which must not reach beyond the step.
+
+        Args:
+            batch: records of this step.
+            now_ms: the present moment.
+        """
+        if self.exact and self.now_ms is not None:
+            return self.now_ms
+        bounds = [now_ms, int(batch.append_ms[-1])]
+        return min(bounds if self.now_ms is None else [*bounds, self.now_ms])
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    batch: RecordBatch
+    rows: ArchiveRows
+    moment_ms: int
+
+
+class ArchiveLane:
+    """Offered batches of one partition on their way into noted batches.
+
+    Args:
+        partition: the shard.
+        epoch: ownership number.
+        from_offset: where the shard resumes.
+        state: what the journal holds.
+        limits: of batches.
+        accept_gap: True to give up a noted range that the shard will not make again.
+
+    Attributes:
+        batcher: rows that wait.
+        in_flight: the batch that is decided and not yet marked inserted.
+        closed_offset: everything below it is in the archive, or made no rows.
+        given_up: noted ranges that will not be made again.
+        steps: how to apply the next records again.
+        flush_to: everything below is to be archived without waiting for more.
+        is_released: True once the partition was given up.
+
+    Raises:
+        OffsetGone: a noted range that may not be inserted begins before `from_offset`.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        epoch: int,
+        from_offset: int,
+        state: JournalState,
+        limits: BatchLimits,
+        *,
+        accept_gap: bool = False,
+    ) -> None:
+        self.partition = partition
+        self.epoch = epoch
+        self.in_flight: ArchiveBatch | None = None
+        self.flush_to = 0
+        self.is_released = False
+        skip_to = max([state.floor, *(note.next_offset for note in state.notes if note.inserted)])
+        self.given_up: list[BatchNote] = []
+        self._owed: BatchNote | None = None
+        for note in state.notes:
+            if note.inserted:
+                continue
+            if note.first_offset >= from_offset:
+                self._owed = note
+                continue
+            if not accept_gap:
+                raise OffsetGone(
+                    f"Expected to resume partition {partition} at or before offset "
+                    f"{note.first_offset}, whose rows may not be in the archive, was {from_offset}:"
+                    " start with --accept-gap to give those rows up"
+                )
+            self.given_up.append(note)
+            skip_to = max(skip_to, note.next_offset)
+        self.batcher = ArchiveBatcher(limits, max(from_offset, skip_to))
+        self.closed_offset = self.batcher.first_offset
+        self.steps = _steps(state, from_offset)
+        self._inbox: deque[_Offer] = deque()
+        # Each is written by one thread only: by the one that offers, or by the one that takes in.
+        self._offered_bytes = 0
+        self._taken_bytes = 0
+        self._row_bytes = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of records that wait, from any thread."""
+        return self._offered_bytes - self._taken_bytes + self._row_bytes
+
+    @property
+    def is_starved(self) -> bool:
+        """True if it cannot go on until more is offered, however much waits."""
+        return self._owed is not None and not self._inbox
+
+    def offer(self, batch: RecordBatch, rows: ArchiveRows, moment_ms: int) -> None:
+        """Take what one apply made."""
+        self._offered_bytes += len(batch.buffer)
+        self._inbox.append(_Offer(batch, rows, moment_ms))
+
+    def take_in(self, now_ms: int) -> None:
+        """Read offered rows until a batch could be full."""
+        batcher = self.batcher
+        while self._inbox and (batcher.rows < batcher.limits.rows_max or self._is_short()):
+            offer = self._inbox.popleft()
+            self._taken_bytes += len(offer.batch.buffer)
+            next_offset = offer.batch.next_offset
+            if next_offset <= batcher.next_offset:
+                continue
+            rows = _from(offer.batch, offer.rows, batcher.next_offset)
+            run = read_rows(offer.batch, rows)
+            self._row_bytes += run.size_bytes
+            batcher.add(run, next_offset, offer.moment_ms, now_ms)
+
+    def due_ms(self, delay_ms: int) -> int | None:
+        """When something is to be done by the clock of `take_in`; None = nothing waits."""
+        batcher = self.batcher
+        if self.in_flight is not None:
+            return 0
+        if self._owed is not None:
+            return None if self._is_short() else 0
+        if batcher.first_offset < self.flush_to and batcher.next_offset > batcher.first_offset:
+            return 0
+        return batcher.due_ms(delay_ms)
+
+    def next_batch(self, now_ms: int, wall_ms: int) -> ArchiveBatch | None:
+        """Decide the next batch; it is in flight from now on.
+
+        Raises:
+            SettingsMismatch: a range that was noted before came out otherwise.
+        """
+        owed, self._owed = self._owed, None
+        draft = self.batcher.take(now_ms, None if owed is None else owed.next_offset)
+        if draft is None:
+            return None
+        note = self._note(draft, wall_ms)
+        if owed is not None:
+            expect_same_rows(owed, note)
+            note = msgspec.structs.replace(owed, epoch=self.epoch)
+        self.in_flight = ArchiveBatch(note, draft.run)
+        return self.in_flight
+
+    def landed(self) -> None:
+        """The batch in flight is in the archive and marked."""
+        if self.in_flight is not None:
+            self._row_bytes -= self.in_flight.run.size_bytes
+        self.in_flight = None
+        self.closed_offset = self.batcher.first_offset
+
+    def _is_short(self) -> bool:
+        """True while the owed range is not offered whole."""
+        return self._owed is not None and self.batcher.next_offset < self._owed.next_offset
+
+    def _note(self, draft: BatchDraft, wall_ms: int) -> BatchNote:
+        late_rows = int((draft.run.signs == LATE_SIGN).sum())
+        return BatchNote(
+            partition=self.partition,
+            epoch=self.epoch,
+            first_offset=draft.first_offset,
+            next_offset=draft.next_offset,
+            rows=len(draft.run) - late_rows,
+            late_rows=late_rows,
+            digest=digest_of(draft.run),
+            steps=draft.steps,
+            noted_ms=wall_ms,
+            inserted=len(draft.run) == 0,
+        )
+
+
+def _steps(state: JournalState, from_offset: int) -> list[ReplayStep]:
+    """Moments to apply the records from `from_offset` on with, as far as any are noted."""
+    notes: Sequence[BatchNote] = state.notes
+    steps = [
+        ReplayStep(next_offset, now_ms, exact=True)
+        for note in notes
+        for next_offset, now_ms in note.steps
+        if next_offset > from_offset
+    ]
+    first = notes[0].first_offset if notes else state.floor
+    if from_offset < first:
+        earliest = steps[0].now_ms if steps else None
+        steps.insert(0, ReplayStep(first, earliest, exact=False))
+    return steps
+
+
+def _from(batch: RecordBatch, rows: ArchiveRows, offset: int) -> ArchiveRows:
+    """Those rows of a batch that are at or after an offset."""
+    begin = int(np.searchsorted(batch.offsets, offset))
+    if begin == 0:
+        return rows
+    kept = rows.index >= begin
+    return ArchiveRows(rows.index[kept], rows.sign[kept], rows.late_index[rows.late_index >= begin])

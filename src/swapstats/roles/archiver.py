@@ -1,0 +1,324 @@
+"""Takes what shards decided into the archive, exactly once, in a thread of its own.
+
+The contract with the aggregator's loop, for each partition:
+
+1. `resume(partition, epoch, from_offset)` after the shard was restored, before its first apply or
+   tick. It returns steps: the records up to each step's `next_offset` must be applied with
+   `step.moment_ms(batch, now_ms)`, in batches cut at the steps' ends (`cut_batch`); meanwhile the
+   shard must not tick. This makes ranges that were noted before come out equal.
+2. `has_room()` before each apply. False = wait: nothing is ever dropped.
+3. `offer(partition, batch, rows, moment_ms)` after each apply of a batch, in order, every batch,
+   rows or not. `moment_ms` is T as the apply began: `max(now_ms, shard.t_ms)`.
+4. A checkpoint whose header says `next_offset` may be saved once
+   `flush(partition, next_offset, timeout_ms)` returned True; the loop may go on meanwhile, as only
+   the thread that saves waits. False = keep the older checkpoint; nothing is lost by that.
+5. `forget(partition, offset)` with the lower `next_offset` of the two revisions the store keeps.
+6. Giving a partition up: a last flush and checkpoint, then `release`. Losing it: `release` alone.
+
+What is done with a batch, in this order, each step repeatable after a crash before the next one:
+decide it, write its note (fenced by epoch), insert it under the name of its bounds, mark the note.
+A batch of an earlier life whose name the archive may have forgotten is verified instead. Any error
+but `Transient` ends the thread and is raised from every call here.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from swapstats.core.archive_batcher import BatchLimits
+from swapstats.errors import Fenced, Transient
+from swapstats.model.effects import ArchiveRows
+from swapstats.model.record import RecordBatch
+from swapstats.ports.archive import (
+    Archive,
+    ArchiveBatch,
+    ArchiveJournal,
+    ArchiveObserver,
+    SilentArchive,
+)
+from swapstats.ports.clock import Clock
+from swapstats.roles.archive_lane import ArchiveLane, ReplayStep
+
+QUEUE_BYTES_MAX: Final = 64 << 20
+NAME_SPAN_MS: Final = 600_000
+"""How long after its note a batch may be sent again under its name: half of what the default
+number of remembered blocks covers at 20 inserts a second."""
+FAULT_POINTS: Final = (
+    "archive.decided",
+    "archive.noted",
+    "archive.inserted",
+    "archive.marked",
+)
+"""Steps at which a fault plan may stop the work, in the order they come."""
+_IDLE_MS: Final = 1_000
+
+
+class Archiver:
+    """Archives what is offered; every method from any thread but `step`.
+
+    Args:
+        archive: where rows go.
+        journal: where batches are written down.
+        clock: both clocks.
+        limits: of batches.
+        observer: who measures.
+        queue_bytes_max: bytes of records that may wait before `has_room` says no; one batch more
+            may come.
+        name_span_ms: how long after its note a batch may be sent again under its name.
+        faults: called between any two steps, see FAULT_POINTS.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        journal: ArchiveJournal,
+        clock: Clock,
+        limits: BatchLimits | None = None,
+        observer: ArchiveObserver | None = None,
+        *,
+        queue_bytes_max: int = QUEUE_BYTES_MAX,
+        name_span_ms: int = NAME_SPAN_MS,
+        faults: Callable[[str], None] | None = None,
+    ) -> None:
+        self._archive = archive
+        self._journal = journal
+        self._clock = clock
+        self._limits = limits or BatchLimits()
+        self._observer = observer or SilentArchive()
+        self._queue_bytes_max = queue_bytes_max
+        self._name_span_ms = name_span_ms
+        self._faults = faults or _no_faults
+        self._lanes: dict[int, ArchiveLane] = {}
+        self._retry_ms = 0
+        self._changed = threading.Condition()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.failure: BaseException | None = None
+
+    def resume(
+        self, partition: int, epoch: int, from_offset: int, *, accept_gap: bool = False
+    ) -> list[ReplayStep]:
+        """Own a partition from now on.
+
+        Args:
+            partition: the shard.
+            epoch: its ownership number.
+            from_offset: the offset its state holds everything before.
+            accept_gap: True to give up rows of a noted range that the log lost.
+
+        Returns:
+            How to apply the next records again; see `ReplayStep`.
+
+        Raises:
+            Fenced: a higher epoch owns it.
+            OffsetGone: rows that may not be in the archive lie before `from_offset`.
+        """
+        state = self._journal.acquire(partition, epoch)
+        lane = ArchiveLane(
+            partition, epoch, from_offset, state, self._limits, accept_gap=accept_gap
+        )
+        for note in lane.given_up:
+            self._journal.note(msgspec.structs.replace(note, epoch=epoch, inserted=True))
+            self._observer.failed(partition, "given up: the log lost records of a noted batch")
+        with self._changed:
+            self._release(partition)
+            self._lanes[partition] = lane
+        return lane.steps
+
+    def has_room(self) -> bool:
+        """False while so much waits that the next apply must wait too."""
+        self._raise_failure()
+        if self.waiting_bytes() < self._queue_bytes_max:
+            return True
+        return any(lane.is_starved for lane in self._all_lanes())
+
+    def waiting_bytes(self) -> int:
+        """Bytes of records that wait to be archived."""
+        return sum(lane.waiting_bytes for lane in self._all_lanes())
+
+    def offer(self, partition: int, batch: RecordBatch, rows: ArchiveRows, moment_ms: int) -> None:
+        """Take what one apply decided; never blocks.
+
+        Args:
+            partition: the shard.
+            batch: the records applied, right after those offered before.
+            rows: `Effects.archive`.
+            moment_ms: T as the apply began.
+        """
+        self._raise_failure()
+        self._lanes[partition].offer(batch, rows, moment_ms)
+        self._wake.set()
+
+    def flushed_offset(self, partition: int) -> int:
+        """Everything below it is in the archive, or made no rows."""
+        self._raise_failure()
+        return self._lanes[partition].closed_offset
+
+    def ask_flush(self, partition: int, offset: int) -> None:
+        """Archive everything below an offset without waiting for more."""
+        with self._changed:
+            lane = self._lanes[partition]
+            lane.flush_to = max(lane.flush_to, offset)
+        self._wake.set()
+
+    def flush(self, partition: int, offset: int, timeout_ms: int) -> bool:
+        """Wait until everything below an offset is archived; False if it is not in time."""
+        with self._changed:
+            lane = self._lanes.get(partition)
+            if lane is None:
+                return False
+            lane.flush_to = max(lane.flush_to, offset)
+            self._wake.set()
+            self._changed.wait_for(
+                lambda: (
+                    lane.closed_offset >= offset or lane.is_released or self.failure is not None
+                ),
+                timeout_ms / 1_000,
+            )
+        self._raise_failure()
+        return lane.closed_offset >= offset
+
+    def forget(self, partition: int, before_offset: int) -> None:
+        """Drop notes that no kept checkpoint can need; see the contract above."""
+        self._journal.forget(partition, before_offset)
+
+    def release(self, partition: int) -> None:
+        """Give a partition up; what still waits of it is for its next owner."""
+        with self._changed:
+            self._release(partition)
+
+    def start(self) -> None:
+        """Begin to work in a thread."""
+        self._thread = threading.Thread(target=self._work, name="archiver")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the insert at hand, wait for that, and raise what failed."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._raise_failure()
+
+    def step(self) -> int:
+        """Do the one thing that is due; returns ms until something may be, 0 = at once."""
+        now_ms = self._clock.monotonic_ms()
+        if now_ms < self._retry_ms:
+            return self._retry_ms - now_ms
+        lanes = self._all_lanes()
+        for lane in lanes:
+            lane.take_in(now_ms)
+        delay_ms = self._limits.delay_of(sum(1 for lane in lanes if lane.batcher.rows))
+        dues = [(due, lane) for lane in lanes if (due := lane.due_ms(delay_ms)) is not None]
+        if not dues:
+            return _IDLE_MS
+        due_ms, lane = min(dues, key=_by_age)
+        if due_ms > now_ms:
+            return due_ms - now_ms
+        try:
+            self._carry(lane, now_ms)
+        except Transient as error:
+            self._observer.failed(lane.partition, str(error))
+            self._retry_ms = now_ms + error.retry_after_ms
+        except Fenced:
+            # Released while its batch was under way: whoever owns it now has the note.
+            if not lane.is_released:
+                raise
+        return 0
+
+    def _carry(self, lane: ArchiveLane, now_ms: int) -> None:
+        """Bring one batch into the archive; repeatable from its start at any point."""
+        batch = lane.in_flight or lane.next_batch(now_ms, self._clock.wall_ms())
+        if batch is None:
+            return
+        began = time.perf_counter()
+        self._faults("archive.decided")
+        # Also before another try: a newer owner must not find us inserting.
+        self._journal.note(batch.note)
+        self._faults("archive.noted")
+        if not batch.note.inserted:
+            if self._is_forgotten(batch):
+                self._archive.verify(batch)
+            else:
+                self._archive.insert(batch)
+            self._faults("archive.inserted")
+            self._journal.note(msgspec.structs.replace(batch.note, inserted=True))
+            self._faults("archive.marked")
+            took_ms = (time.perf_counter() - began) * 1_000
+            self._observer.flushed(lane.partition, len(batch.run), took_ms)
+        with self._changed:
+            lane.landed()
+            self._changed.notify_all()
+
+    def _is_forgotten(self, batch: ArchiveBatch) -> bool:
+        """True if the archive may have forgotten the batch's name since it was noted."""
+        age_ms = self._clock.wall_ms() - batch.note.noted_ms
+        return not 0 <= age_ms <= self._name_span_ms
+
+    def _all_lanes(self) -> list[ArchiveLane]:
+        with self._changed:
+            return list(self._lanes.values())
+
+    def _release(self, partition: int) -> None:
+        lane = self._lanes.pop(partition, None)
+        if lane is not None:
+            lane.is_released = True
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._wake.clear()
+                wait_ms = self.step()
+                self._observer.waiting(self.waiting_bytes())
+                if wait_ms:
+                    self._wake.wait(wait_ms / 1_000)
+        except BaseException as error:  # noqa: BLE001 - the top of the thread: raised by every call
+            with self._changed:
+                self.failure = error
+                self._changed.notify_all()
+
+    def _raise_failure(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def cut_batch(batch: RecordBatch, next_offset: int) -> tuple[RecordBatch, RecordBatch | None]:
+    """Cut a batch at an offset: what lies before it, and the rest if any.
+
+    Raises:
+        ValueError: nothing lies before it.
+    """
+    count = int(np.searchsorted(batch.offsets, next_offset))
+    if count == len(batch):
+        return batch, None
+    if count == 0:
+        raise ValueError(f"Expected records before offset {next_offset}, was none")
+    return _part(batch, 0, count), _part(batch, count, len(batch))
+
+
+def _part(batch: RecordBatch, begin: int, end: int) -> RecordBatch:
+    first, last = int(batch.bounds[begin]), int(batch.bounds[end])
+    return RecordBatch(
+        batch.partition,
+        batch.offsets[begin:end],
+        batch.append_ms[begin:end],
+        batch.buffer[first:last],
+        batch.bounds[begin : end + 1] - first,
+    )
+
+
+def _by_age(due: tuple[int, ArchiveLane]) -> tuple[int, float]:
+    """What is due first; of several, whose rows have waited longest."""
+    oldest_ms = due[1].batcher.oldest_ms
+    return due[0], math.inf if oldest_ms is None else oldest_ms
+
+
+def _no_faults(_point: str) -> None:
+    """Stand in for a fault plan: every step succeeds."""

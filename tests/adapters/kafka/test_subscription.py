@@ -1,0 +1,298 @@
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
+from confluent_kafka.cimpl import NewPartitions
+from tests.adapters.kafka.rig import Owner, new_log, rows
+
+from swapstats.adapters.kafka.client import KafkaAddress, kafka_admin
+from swapstats.adapters.kafka.records import APPEND_MS_HEADER
+from swapstats.adapters.kafka.subscription import KafkaSubscription
+from swapstats.adapters.kafka.subscription_options import SubscriptionOptions
+from swapstats.adapters.kafka.writer import TopicWriter
+from swapstats.errors import Fatal, SettingsMismatch, SwapstatsError, Transient
+from swapstats.model.record import RecordBatch
+from swapstats.stack.kafka import SESSION_TIMEOUT_MIN_MS, KafkaCluster
+from swapstats.stack.process import ServerProcess
+from swapstats.testing.eventually import eventually
+
+WAIT_MS = 20_000
+
+
+def write(address: KafkaAddress, topic: str, values: list[bytes], partitions: int = 1) -> None:
+    writer = TopicWriter(address)
+    writer.write(
+        topic, values, [None] * len(values), [at % partitions for at in range(len(values))]
+    )
+    writer.close()
+
+
+def received(
+    subscription: KafkaSubscription, done: Callable[[list[RecordBatch]], bool]
+) -> list[RecordBatch]:
+    found: list[RecordBatch] = []
+
+    def enough() -> bool:
+        found.extend(subscription.poll(100))
+        return done(found)
+
+    eventually(enough, WAIT_MS, "records")
+    return found
+
+
+def count(batches: list[RecordBatch]) -> int:
+    return sum(map(len, batches))
+
+
+def test_a_topic_that_is_not_there_is_fatal(address: KafkaAddress) -> None:
+    with pytest.raises(Fatal, match="topics apply"):
+        KafkaSubscription(address, "never-made", "g", Owner())
+
+
+def test_lag_is_what_was_not_handed_out(address: KafkaAddress) -> None:
+    topic = new_log(address, 2)
+    write(address, topic, [b"x"] * 2_000, 2)
+    owner = Owner()
+    options = SubscriptionOptions(records_max=100)
+    subscription = KafkaSubscription(address, topic, topic, owner, options)
+    assert subscription.lag() == {}
+    first = received(subscription, lambda found: count(found) > 0)
+    assert 0 < count(first) < 2_000
+    assert sum(subscription.lag().values()) == 2_000 - count(first)
+    received(subscription, lambda found: count(found) == 2_000 - count(first))
+    assert subscription.lag() == {0: 0, 1: 0}
+    subscription.close()
+
+
+def test_records_without_append_times_are_refused(address: KafkaAddress) -> None:
+    topic = new_log(address, 1)
+    admin = kafka_admin(address)
+    entry = ConfigEntry(
+        "message.timestamp.type", "CreateTime", incremental_operation=AlterConfigOpType.SET
+    )
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result()
+    write(address, topic, [b"x"])
+    subscription = KafkaSubscription(address, topic, topic, Owner())
+    with pytest.raises(SettingsMismatch, match="LogAppendTime"):
+        received(subscription, lambda _: False)
+    subscription.close()
+
+
+def test_a_copied_record_has_its_original_append_time(address: KafkaAddress) -> None:
+    topic = new_log(address, 1)
+    writer = TopicWriter(address)
+    writer.write(topic, [b"a", b"b"], [None] * 2, [0, 0], [[(APPEND_MS_HEADER, b"7")], []])
+    writer.close()
+    subscription = KafkaSubscription(address, topic, topic, Owner())
+    (batch,) = received(subscription, lambda found: count(found) == 2)
+    subscription.close()
+    assert batch.append_ms[0] == 7
+    assert batch.append_ms[1] > 1_700_000_000_000
+
+
+def test_a_log_that_grew_is_refused(address: KafkaAddress) -> None:
+    topic = new_log(address, 1)
+    subscription = KafkaSubscription(address, topic, topic, Owner())
+    admin = kafka_admin(address)
+    for future in admin.create_partitions([NewPartitions(topic, 2)]).values():
+        future.result()
+    grown = KafkaSubscription(address, topic, topic + "-2", Owner())
+    subscription._partition_count = grown._partition_count - 1
+    with pytest.raises(SettingsMismatch, match="it grew"):
+        received(subscription, lambda _: False)
+    subscription.close()
+    grown.close()
+
+
+@pytest.mark.parametrize("back_pressure", ["block", "buffer"])
+def test_a_slow_consumer_loses_nothing(address: KafkaAddress, back_pressure: str) -> None:
+    topic = new_log(address, 1)
+    values = [b"%06d" % at * 500 for at in range(3_000)]
+    write(address, topic, values)
+    options = SubscriptionOptions(
+        back_pressure=back_pressure,  # type: ignore[arg-type] # a name of the parameters
+        buffer_bytes_max=1 << 20,
+        records_max=50,
+    )
+    subscription = KafkaSubscription(address, topic, topic, Owner(), options)
+    found = received(subscription, lambda found: count(found) == 3_000)
+    assert [body for batch in found for _, body in rows(batch)] == values
+    assert max(map(len, found)) <= 50 + 500
+    assert subscription.dropped == 0
+    subscription.close()
+
+
+def test_a_dropping_consumer_drops_the_oldest_and_counts(address: KafkaAddress) -> None:
+    topic = new_log(address, 1)
+    values = [b"%06d" % at * 500 for at in range(3_000)]
+    write(address, topic, values)
+    options = SubscriptionOptions(
+        back_pressure="drop", buffer_bytes_max=2 << 20, records_max=100_000
+    )
+    subscription = KafkaSubscription(address, topic, topic, Owner(), options)
+    found: list[RecordBatch] = []
+
+    def complete() -> bool:
+        found.extend(subscription.poll(100))
+        return count(found) + subscription.dropped == 3_000
+
+    eventually(complete, WAIT_MS, "all records, handed out or dropped")
+    offsets = [offset for batch in found for offset, _ in rows(batch)]
+    assert subscription.dropped > 0
+    assert offsets == sorted(offsets)
+    assert offsets[-1] == 2_999
+    assert [body for batch in found for _, body in rows(batch)] == [values[at] for at in offsets]
+    subscription.close()
+
+
+def test_a_static_member_comes_back_without_a_rebalance(address: KafkaAddress) -> None:
+    topic = new_log(address, 4)
+    write(address, topic, [b"x"] * 8, 4)
+
+    def joined(name: str, owner: Owner) -> KafkaSubscription:
+        options = SubscriptionOptions(member=name, session_timeout_ms=6_000)
+        return KafkaSubscription(address, topic, topic, owner, options)
+
+    stays, goes = Owner(), Owner()
+    first, second = joined("a", stays), joined("b", goes)
+
+    def shared() -> bool:
+        first.poll(20)
+        second.poll(20)
+        return len(stays.mine) == len(goes.mine) == 2
+
+    eventually(shared, WAIT_MS, "both to own half")
+    had, told = set(goes.mine), len(stays.told)
+    second.close()
+    back = Owner()
+    second = joined("b", back)
+
+    def again() -> bool:
+        first.poll(20)
+        second.poll(20)
+        return back.mine == had
+
+    eventually(again, 5_000, "the member to have its partitions back")
+    assert len(stays.told) == told, "the other member was not interrupted"
+    first.close()
+    second.close()
+
+
+def test_brokers_that_go_away_are_transient_and_come_back(
+    address: KafkaAddress, cluster: KafkaCluster
+) -> None:
+    topic = new_log(address, 1)
+    write(address, topic, [b"a"])
+    owner = Owner()
+    options = SubscriptionOptions(session_timeout_ms=SESSION_TIMEOUT_MIN_MS)
+    subscription = KafkaSubscription(address, topic, topic, owner, options)
+    found = received(subscription, lambda found: count(found) == 1)
+    owner.next[0] = 1
+    other_owner = Owner()
+    other = KafkaSubscription(address, topic, f"{topic}-other", other_owner)
+    received(other, lambda found: count(found) == 1)
+    cluster.brokers[0].kill()
+    try:
+        with pytest.raises(Transient):
+            received(subscription, lambda _: False)
+        began = time.monotonic()
+        other.close()
+        assert time.monotonic() - began < 10, "closing does not wait for dead brokers"
+        assert other_owner.told == [("assigned", (0,)), ("revoked", (0,))]
+    finally:
+        cluster.brokers[0].start()
+    write(address, topic, [b"b"])
+    more: list[RecordBatch] = []
+
+    def back() -> bool:
+        try:
+            more.extend(subscription.poll(100))
+        except Transient:
+            return False
+        return bool(more)
+
+    eventually(back, WAIT_MS, "the record after")
+    assert [rows(batch) for batch in found + more] == [[(0, b"a")], [(1, b"b")]]
+    subscription.close()
+
+
+def test_batches_cost_little_beside_bare_consuming(address: KafkaAddress) -> None:
+    """Not a benchmark: it only notices when making batches costs a multiple of receiving."""
+    topic = new_log(address, 4)
+    records = 60_000
+    write(address, topic, [b"%d" % at + b"x" * 300 for at in range(records)], 4)
+    bare: Consumer = Consumer(
+        dict(address.client() | SubscriptionOptions().properties(f"{topic}-bare"))
+    )
+    bare.assign([TopicPartition(topic, part, 0) for part in range(4)])
+    bare_s = rate_s(lambda: len(bare.consume(500, 0.2)), records)
+    bare.close()
+    subscription = KafkaSubscription(address, topic, topic, Owner())
+    ours_s = rate_s(lambda: count(subscription.poll(200)), records)
+    subscription.close()
+    print(f"bare {records / bare_s:,.0f}/s, batches {records / ours_s:,.0f}/s")
+    assert ours_s < 4 * bare_s
+
+
+def rate_s(receive: Callable[[], int], records: int) -> float:
+    """Seconds of processor time from the first record to the last."""
+    left = records
+    began = 0.0
+    deadline = time.monotonic() + 20
+    while left > 0:
+        assert time.monotonic() < deadline
+        try:
+            came = receive()
+        except SwapstatsError as error:
+            raise AssertionError(error) from error
+        if came and left == records:
+            began = time.process_time()
+        left -= came
+    return time.process_time() - began
+
+
+def test_a_member_that_stood_still_loses_its_partitions(
+    address: KafkaAddress, tmp_path: Path
+) -> None:
+    """A zombie is told `lost`, not `revoked`: another owner may have begun already."""
+    topic = new_log(address, 2)
+    write(address, topic, [b"x"] * 4, 2)
+    lines = tmp_path / "lines"
+    member = Path(__file__).with_name("member.py")
+    command = [sys.executable, str(member), address.brokers, topic, topic]
+    zombie = ServerProcess(
+        "a member",
+        [*command, str(SESSION_TIMEOUT_MIN_MS)],
+        lines,
+        lambda: "assigned 0,1" in lines.read_text(),
+    )
+    zombie.start()
+    owner = Owner()
+    options = SubscriptionOptions(session_timeout_ms=SESSION_TIMEOUT_MIN_MS)
+    subscription = KafkaSubscription(address, topic, topic, owner, options)
+    try:
+        zombie.pause()
+
+        def taken_over() -> bool:
+            subscription.poll(50)
+            return len(owner.mine) == 2
+
+        eventually(taken_over, WAIT_MS, "the other member to own both")
+        zombie.resume()
+
+        def told() -> bool:
+            subscription.poll(50)
+            return "lost 0,1" in lines.read_text()
+
+        eventually(told, WAIT_MS, "the zombie to be told")
+    finally:
+        zombie.kill()
+        subscription.close()
+    assert "revoked" not in lines.read_text()

@@ -1,0 +1,135 @@
+import msgspec
+import numpy as np
+import pytest
+from tests.core.test_archive_rows import APPEND_MS, all_rows, batch_of, swap
+
+from swapstats.core.archive_batcher import BatchLimits
+from swapstats.core.archive_rows import digest_of, read_rows
+from swapstats.errors import OffsetGone, SettingsMismatch
+from swapstats.model.effects import ArchiveRows
+from swapstats.model.record import RecordBatch
+from swapstats.ports.archive import BatchNote, JournalState
+from swapstats.roles.archive_lane import ArchiveLane, ReplayStep
+
+LIMITS = BatchLimits(rows_max=100)
+
+
+def records(first: int, end: int) -> RecordBatch:
+    return batch_of([swap(event_id=str(at)) for at in range(first, end)], first=first)
+
+
+def note(first: int, end: int, *, inserted: bool) -> BatchNote:
+    run = read_rows(records(first, end), all_rows(end - first))
+    return BatchNote(
+        partition=0,
+        epoch=1,
+        first_offset=first,
+        next_offset=end,
+        rows=end - first,
+        late_rows=0,
+        digest=digest_of(run),
+        steps=((first + 1, 100 + first), (end, 101 + first)),
+        noted_ms=7,
+        inserted=inserted,
+    )
+
+
+def lane_of(from_offset: int, state: JournalState, *, accept_gap: bool = False) -> ArchiveLane:
+    return ArchiveLane(0, 2, from_offset, state, LIMITS, accept_gap=accept_gap)
+
+
+def offered(lane: ArchiveLane, first: int, end: int) -> None:
+    lane.offer(records(first, end), all_rows(end - first), 500)
+    lane.take_in(0)
+
+
+def test_what_is_inserted_is_skipped_and_what_is_owed_is_made_within_its_bounds() -> None:
+    state = JournalState(0, (note(0, 10, inserted=True), note(10, 20, inserted=False)))
+    lane = lane_of(4, state)
+    assert lane.closed_offset == 10
+    assert [(step.next_offset, step.now_ms) for step in lane.steps] == [
+        *((10, 101), (11, 110), (20, 111)),
+    ]
+    offered(lane, 4, 15)
+    assert lane.due_ms(200) is None
+    assert lane.is_starved
+    offered(lane, 15, 26)
+    assert lane.due_ms(200) == 0
+    batch = lane.next_batch(0, 99)
+    assert batch is not None
+    assert batch.note == msgspec.structs.replace(note(10, 20, inserted=False), epoch=2)
+    assert batch.run.offsets.tolist() == list(range(10, 20))
+    assert lane.closed_offset == 10, "in flight is not closed"
+    lane.landed()
+    assert lane.closed_offset == 20
+    free = lane.next_batch(0, 99)
+    assert free is not None
+    assert (free.note.first_offset, free.note.next_offset, free.note.noted_ms) == (20, 26, 99)
+
+
+def test_a_range_that_comes_out_otherwise_is_fatal() -> None:
+    lane = lane_of(10, JournalState(10, (note(10, 20, inserted=False),)))
+    rows = all_rows(10)
+    fewer = ArchiveRows(rows.index[1:], rows.sign[1:], np.zeros(0, dtype=np.int32))
+    lane.offer(records(10, 20), fewer, 500)
+    lane.take_in(0)
+    with pytest.raises(SettingsMismatch, match="offsets 10 to 20"):
+        lane.next_batch(0, 99)
+
+
+def test_an_owed_range_is_taken_in_whole_however_large() -> None:
+    lane = lane_of(0, JournalState(0, (note(0, 300, inserted=False),)))
+    for first in range(0, 300, 50):
+        lane.offer(records(first, first + 50), all_rows(50), 500)
+    lane.take_in(0)
+    assert lane.due_ms(200) == 0
+
+
+def test_everything_below_the_floor_is_skipped_and_replayed_by_append_times() -> None:
+    lane = lane_of(0, JournalState(50, (note(50, 60, inserted=True),)))
+    assert lane.steps[0] == ReplayStep(50, 150, exact=False)
+    batch = records(0, 50)
+    assert lane.steps[0].moment_ms(batch, APPEND_MS + 5) == 150
+    assert ReplayStep(50, None, exact=False).moment_ms(batch, APPEND_MS + 5) == APPEND_MS
+    assert ReplayStep(50, None, exact=False).moment_ms(batch, 3) == 3
+    assert lane.steps[1].moment_ms(batch, 3) == 150
+    offered(lane, 0, 60)
+    assert lane.next_batch(0, 0) is None
+
+
+def test_rows_in_doubt_that_cannot_be_made_again_are_given_up_only_on_request() -> None:
+    state = JournalState(0, (note(0, 10, inserted=False),))
+    with pytest.raises(OffsetGone, match="--accept-gap"):
+        lane_of(5, state)
+    lane = lane_of(5, state, accept_gap=True)
+    assert [given.first_offset for given in lane.given_up] == [0]
+    assert lane.closed_offset == 10
+
+
+def test_a_flush_takes_what_is_there_even_without_rows() -> None:
+    lane = lane_of(0, JournalState(0, ()))
+    nothing = ArchiveRows(
+        np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int8), np.zeros(0, dtype=np.int32)
+    )
+    lane.offer(records(0, 5), nothing, 500)
+    lane.take_in(0)
+    assert lane.due_ms(200) is None
+    lane.flush_to = 5
+    assert lane.due_ms(200) == 0
+    batch = lane.next_batch(0, 99)
+    assert batch is not None
+    assert batch.note.inserted
+    assert batch.note.steps == ((5, 500),)
+
+
+def test_waiting_bytes_are_those_of_rows_not_landed() -> None:
+    lane = lane_of(0, JournalState(0, ()))
+    batch = records(0, 5)
+    lane.offer(batch, all_rows(2), 500)
+    assert lane.waiting_bytes == len(batch.buffer)
+    lane.take_in(0)
+    assert lane.waiting_bytes == int(batch.bounds[2])
+    lane.next_batch(0, 0)
+    assert lane.waiting_bytes == int(batch.bounds[2])
+    lane.landed()
+    assert lane.waiting_bytes == 0
