@@ -176,18 +176,25 @@ class Shard:
         number = self.tokens.number(key)
         return [] if number is None else self.windows.series(number, span_ms)
 
-    def snapshot(self) -> SnapshotDraft:
+    def snapshot(self, *, everything: bool = False) -> SnapshotDraft:
         """Take what changed since the last snapshot, by reference.
 
         Cost: a record per changed bucket; `SnapshotDraft.encode` does the copying. Hold the draft
         no longer than needed: what it refers to is kept as it is meanwhile.
+
+        Args:
+            everything: True after a snapshot that did not reach the store: what it held is not
+                known as changed any more.
         """
         self.revision += 1
+        full = self._full or everything
         draft = SnapshotDraft(
             header=self._header(),
-            buckets=self.windows.freeze(everything=self._full),
-            names=tuple(self._new_names[number] for number in sorted(self._new_names)),
-            full=self._full,
+            buckets=self.windows.freeze(everything=full),
+            names=self.tokens.names()
+            if everything
+            else tuple(self._new_names[number] for number in sorted(self._new_names)),
+            full=full,
         )
         self._full = False
         self._new_names.clear()

@@ -6,12 +6,24 @@ import pytest
 from tests.roles.aggregator.rig import START_MS, Rig, drain, held, swap
 
 from swapstats.core.hash_key import HashKey
+from swapstats.core.shard import Shard
+from swapstats.core.shard_config import ShardConfig
 from swapstats.errors import Fenced, KeyMismatch, OffsetGone, SettingsMismatch
 from swapstats.model.window import WindowSpec
+from swapstats.ports.checkpoint_store import CheckpointStore
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.restore import restore_shard
 
 OPTIONS = AggregatorOptions()
+
+
+def restored(
+    rig: Rig, config: ShardConfig, store: CheckpointStore, options: AggregatorOptions, now_ms: int
+) -> Shard:
+    """Restore against the rig's log."""
+    first, end = rig.log.start_offsets(), rig.log.end_offsets()
+    partition = config.partition
+    return restore_shard(config, first[partition], end[partition], store, options, now_ms)
 
 
 def checkpointed(rig: Rig, count: int = 10) -> None:
@@ -30,14 +42,14 @@ def test_a_first_start_begins_where_the_log_begins(rig: Rig) -> None:
     rig.append(*(swap(n, START_MS) for n in range(3)))
     trim_all(rig)
     rig.append(swap(9, START_MS))
-    shard = restore_shard(rig.config, rig.log, rig.checkpoints, OPTIONS, START_MS)
+    shard = restored(rig, rig.config, rig.checkpoints, OPTIONS, START_MS)
     assert (shard.epoch, shard.next_offset, shard.revision) == (1, 3, 0)
 
 
 def test_a_restart_goes_on_from_the_checkpoint_under_a_new_epoch(rig: Rig) -> None:
     checkpointed(rig)
     rig.append(swap(11, START_MS))
-    shard = restore_shard(rig.config, rig.log, rig.checkpoints, OPTIONS, START_MS)
+    shard = restored(rig, rig.config, rig.checkpoints, OPTIONS, START_MS)
     assert (shard.epoch, shard.next_offset, shard.t_ms) == (2, 10, START_MS)
     assert shard.live_tokens()["BTC"][0].trades == 10
 
@@ -60,7 +72,7 @@ def test_a_log_that_lost_the_offset_is_fatal_and_says_what_to_do(rig: Rig) -> No
     trim_all(rig)
     rig.append(swap(6, START_MS))
     with pytest.raises(OffsetGone, match=r"offset 1, was 5 to 6: start with --accept-gap.* at 5"):
-        restore_shard(rig.config, rig.log, rig.checkpoints, OPTIONS, START_MS)
+        restored(rig, rig.config, rig.checkpoints, OPTIONS, START_MS)
 
 
 @pytest.mark.parametrize("lost", ["beginning", "end"])
@@ -79,10 +91,10 @@ def test_an_accepted_gap_is_recorded(rig: Rig, lost: str) -> None:
         rig.append(swap(15, START_MS))
         goes_on_at = 1
     with pytest.raises(OffsetGone, match="--accept-gap"):
-        restore_shard(rig.config, rig.log, rig.checkpoints, OPTIONS, START_MS)
-    shard = restore_shard(
+        restored(rig, rig.config, rig.checkpoints, OPTIONS, START_MS)
+    shard = restored(
+        rig,
         rig.config,
-        rig.log,
         rig.checkpoints,
         AggregatorOptions(accept_gap=True),
         START_MS + 7_000,
@@ -94,7 +106,7 @@ def test_an_accepted_gap_is_recorded(rig: Rig, lost: str) -> None:
 def test_accepting_a_gap_changes_nothing_where_there_is_none(rig: Rig) -> None:
     checkpointed(rig)
     options = AggregatorOptions(accept_gap=True)
-    shard = restore_shard(rig.config, rig.log, rig.checkpoints, options, START_MS + 7_000)
+    shard = restored(rig, rig.config, rig.checkpoints, options, START_MS + 7_000)
     assert (shard.next_offset, shard.complete_since_ms) == (10, START_MS)
 
 
@@ -114,7 +126,7 @@ def test_a_rebuild_does_not_mind_what_is_wrong_with_the_checkpoint(rig: Rig) -> 
     checkpointed(rig)
     config = replace(rig.config, key=HashKey.of(b"another 16 bytes"))
     with pytest.raises(KeyMismatch, match="--rebuild"):
-        restore_shard(config, rig.log, rig.checkpoints, OPTIONS, START_MS)
+        restored(rig, config, rig.checkpoints, OPTIONS, START_MS)
     rebuilt, _ = rig.living(config=config, rebuild=True)
     rebuilt.checkpoint()
     again, _ = rig.living(config=config)
@@ -128,12 +140,10 @@ def test_other_settings_are_refused(rig: Rig, spec: WindowSpec) -> None:
     checkpointed(rig)
     config = replace(rig.config, spec=spec)
     with pytest.raises(SettingsMismatch, match="--rebuild"):
-        restore_shard(config, rig.log, rig.checkpoints, OPTIONS, START_MS)
+        restored(rig, config, rig.checkpoints, OPTIONS, START_MS)
 
 
 def test_another_clock_is_refused(rig: Rig) -> None:
     checkpointed(rig)
     with pytest.raises(SettingsMismatch, match="wall clock"):
-        restore_shard(
-            replace(rig.config, event_clock=True), rig.log, rig.checkpoints, OPTIONS, START_MS
-        )
+        restored(rig, replace(rig.config, event_clock=True), rig.checkpoints, OPTIONS, START_MS)

@@ -4,13 +4,13 @@ from swapstats.core.shard import Shard
 from swapstats.core.shard_config import ShardConfig
 from swapstats.errors import OffsetGone
 from swapstats.ports.checkpoint_store import CheckpointStore
-from swapstats.ports.swap_log import SwapLogReader
 from swapstats.roles.aggregator.options import AggregatorOptions
 
 
 def restore_shard(
     config: ShardConfig,
-    log: SwapLogReader,
+    first: int,
+    end: int,
     store: CheckpointStore,
     options: AggregatorOptions,
     now_ms: int,
@@ -19,7 +19,8 @@ def restore_shard(
 
     Args:
         config: what shapes the shard.
-        log: where it goes on reading.
+        first: first offset its log still holds.
+        end: offset the next record of its log will get.
         store: where its checkpoints are.
         options: `rebuild` and `accept_gap`.
         now_ms: the wall clock, for a gap that is accepted.
@@ -31,8 +32,6 @@ def restore_shard(
         StoreCorrupt: the checkpoint is not what was written.
     """
     epoch = store.acquire(config.partition)
-    first = log.start_offsets()[config.partition]
-    end = log.end_offsets()[config.partition]
     checkpoint = None if options.rebuild else store.load(config.partition)
     if checkpoint is None:
         shard = Shard(config, epoch, first)

@@ -10,12 +10,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from swapstats.core.shard import Shard
 from swapstats.core.shard_config import ShardConfig
-from swapstats.core.snapshot import SnapshotDraft
 from swapstats.errors import Transient
 from swapstats.model.effects import COUNTER_NAMES, Effects
 from swapstats.model.series import SeriesAnswer
@@ -24,6 +23,7 @@ from swapstats.ports.dead_letters import DeadLetterStore
 from swapstats.ports.fan_out import FanOut
 from swapstats.ports.observer import AggregatorObserver
 from swapstats.ports.swap_log import SwapLogReader
+from swapstats.roles.aggregator.checkpointer import Checkpointer, SaveOutcome
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.restore import restore_shard
 
@@ -105,8 +105,7 @@ class Aggregator:
         self._observer = observer
         self._now_ms = now_ms
         self._options = options
-        self._saver = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._saving: Future[list[tuple[int, int]]] | None = None
+        self._checkpointer = Checkpointer(store, observer)
         self._saved_at = time.monotonic()
         self._saved_offsets: dict[int, list[int]] = {}
         self._saved_t: dict[int, int] = {}
@@ -123,8 +122,10 @@ class Aggregator:
 
     def restore(self) -> None:
         """Bring every shard back; see `restore.restore_shard` for what can be wrong."""
+        starts, ends = self._log.start_offsets(), self._log.end_offsets()
         for done, config in enumerate(self._configs):
-            shard = restore_shard(config, self._log, self._store, self._options, self._now_ms())
+            first, end = starts[config.partition], ends[config.partition]
+            shard = restore_shard(config, first, end, self._store, self._options, self._now_ms())
             self.shards[config.partition] = shard
             self._saved_offsets[config.partition] = [shard.next_offset]
             self._begun[config.partition] = shard.next_offset
@@ -153,7 +154,7 @@ class Aggregator:
                 self.checkpoint_if_due()
             self.checkpoint()
         finally:
-            self._saver.shutdown()
+            self._checkpointer.close()
             self._refuse_requests()
 
     def poll(self) -> int:
@@ -192,19 +193,16 @@ class Aggregator:
 
     def checkpoint_if_due(self) -> None:
         """Begin a checkpoint when it is time and the one before is written."""
-        if self._saving is not None and self._saving.done():
-            self._finish_saving()
+        self._take_saved(self._checkpointer.take())
         due = time.monotonic() - self._saved_at >= self._options.snapshot_interval_ms / 1_000
-        if due and self._saving is None:
+        if due and not self._checkpointer.is_saving:
             self._begin_saving()
 
     def checkpoint(self) -> None:
         """Write a checkpoint of everything and wait for it."""
-        if self._saving is not None:
-            self._finish_saving()
+        self._take_saved(self._checkpointer.wait())
         self._begin_saving()
-        if self._saving is not None:
-            self._finish_saving()
+        self._take_saved(self._checkpointer.wait())
 
     def safe_offsets(self) -> list[int]:
         """Offsets the two newest checkpoints do not need any more, by partition."""
@@ -229,7 +227,7 @@ class Aggregator:
 
     def close(self) -> None:
         """Release the checkpoint thread of an aggregator that was driven by hand."""
-        self._saver.shutdown()
+        self._checkpointer.close()
 
     def _apply_next(self, partition: int, shard: Shard, now_ms: int) -> int:
         batch = self._log.read(partition, shard.next_offset, self._options.chunk_bytes_max)
@@ -298,39 +296,22 @@ class Aggregator:
     def _begin_saving(self) -> None:
         """Take snapshots by reference; another thread encodes and writes them."""
         self._saved_at = time.monotonic()
-        drafts: list[tuple[SnapshotDraft, float]] = []
+        due = []
         for partition, shard in self.shards.items():
             moved = shard.next_offset != self._saved_offsets[partition][-1]
             aged = shard.t_ms - self._saved_t.get(partition, 0) >= _IDLE_SNAPSHOT_MS
-            if not (moved or aged):
-                continue
-            began = time.perf_counter()
-            draft = shard.snapshot()
-            drafts.append((draft, (time.perf_counter() - began) * 1_000))
-            self._saved_t[partition] = shard.t_ms
-        if drafts:
-            self._saving = self._saver.submit(self._save, drafts)
+            if moved or aged:
+                self._saved_t[partition] = shard.t_ms
+                due.append(shard)
+        self._checkpointer.begin(due)
 
-    def _save(self, drafts: list[tuple[SnapshotDraft, float]]) -> list[tuple[int, int]]:
-        """Encode and write drafts (in the checkpoint thread); returns what is now safe."""
-        written = []
-        for draft, stall_ms in drafts:
-            began = time.perf_counter()
-            delta = draft.encode()
-            self._store.save(delta)
-            size = len(delta.tokens) + sum(len(blob) for blob in delta.buckets.values())
-            took_ms = (time.perf_counter() - began) * 1_000
-            self._observer.snapshot(draft.header.shard, stall_ms, took_ms, size)
-            written.append((draft.header.shard, draft.header.next_offset))
-        return written
-
-    def _finish_saving(self) -> None:
-        """Take the result of the running checkpoint; its errors are raised here."""
-        saving, self._saving = self._saving, None
-        if saving is None:
-            return
-        for partition, offset in saving.result():
-            self._saved_offsets[partition] = [*self._saved_offsets[partition], offset][-2:]
+    def _take_saved(self, outcomes: list[SaveOutcome]) -> None:
+        """Note what is safe now; a checkpoint that could not be written is raised here."""
+        for outcome in outcomes:
+            if outcome.error is not None:
+                raise outcome.error
+            offsets = self._saved_offsets[outcome.partition]
+            self._saved_offsets[outcome.partition] = [*offsets, outcome.next_offset][-2:]
 
     def _answer_requests(self) -> None:
         while True:
