@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Compiled bytecode makes every start quicker; some environments switch it off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test lint format bench prove programs clean
+.PHONY: help run stack test lint format bench prove programs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -27,6 +27,9 @@ $(VENV)/.warm: $(READY) $(KERNELS)
 
 run: $(VENV)/.warm ## Set up, then run everything: open http://127.0.0.1:8080
 	$(BIN)/swapstats run
+
+stack: $(VENV)/.warm programs ## Start real servers (Kafka, Redis, NATS, S3) for ingest, aggregate, serve
+	$(BIN)/python -m swapstats.stack
 
 test: $(VENV)/.warm programs lint ## Set up, then run every check and test
 	$(BIN)/python -m pytest -m "not prove" --numprocesses auto --dist loadfile --durations=15

@@ -145,8 +145,6 @@ metrics:
   pprof: ":6060"
 """
 
-NO_KAFKA = "is not built yet: the log is embedded in `data.dir` and swaps come from `source.use`."
-NO_REDIS = "is not built yet: checkpoints are kept in `data.dir` and statistics in this process."
 NO_JWT = "is not built yet: requests are not authenticated."
 NO_LIMIT = "is not built yet: requests are not limited by rate."
 
@@ -154,29 +152,6 @@ NO_LIMIT = "is not built yet: requests are not limited by rate."
 def test_the_usual_configuration_loads_unchanged(tmp_path: Path) -> None:
     settings = load_text(tmp_path, USUAL)
     assert [notice.replace(f"{tmp_path}/config.yaml:", "line ") for notice in settings.notices] == [
-        f"ingest.brokers (line 3) {NO_KAFKA}",
-        f"ingest.topic (line 4) {NO_KAFKA}",
-        f"ingest.group_id (line 5) {NO_KAFKA}",
-        (
-            "ingest.start (line 6) is not built yet: the embedded log is always read from its "
-            "start or its newest checkpoint."
-        ),
-        (
-            "ingest.topic_cfg.replication (line 10) is not built yet: the embedded log keeps one "
-            "copy in `data.dir`."
-        ),
-        (
-            "ingest.topic_cfg.retention_ms (line 11) has no effect: superseded by `log.retention`, "
-            "which by default keeps what the windows need."
-        ),
-        (
-            "ingest.topic_cfg.cleanup_policy (line 12) is not built yet: the embedded log always "
-            "deletes, by `log.retention` and `log.size_max`."
-        ),
-        (
-            "ingest.topic_cfg.segment_ms (line 13) is not built yet: the embedded log chooses its "
-            "segments itself."
-        ),
         (
             "app.dedupe_ttl (line 17) has no effect: superseded by `app.windows`: an event is "
             "remembered exactly as long as its time bucket."
@@ -188,19 +163,20 @@ def test_the_usual_configuration_loads_unchanged(tmp_path: Path) -> None:
         f"rate_limit.by_jwt.burst (line 27) {NO_LIMIT}",
         f"rate_limit.by_ip.refill_per_sec (line 28) {NO_LIMIT}",
         f"rate_limit.by_ip.burst (line 28) {NO_LIMIT}",
-        f"stores.redis.addr (line 19) {NO_REDIS}",
-        f"stores.redis.db (line 19) {NO_REDIS}",
-        f"stores.redis.prefix (line 19) {NO_REDIS}",
         (
-            "stores.clickhouse.dsn (line 21) is not built yet: there is no archive; the log keeps "
-            "raw swaps for `log.retention`."
-        ),
-        "pubsub.nats.url (line 23) is not built yet: this process serves all its clients itself.",
-        (
-            "ingest.broker_type (line 2): kafka is not built yet: `run` refuses it, unless with "
-            "--embedded."
+            "stores.clickhouse.dsn (line 21) is not built yet: no role writes the archive; raw "
+            "swaps are in the log, as long as it keeps them."
         ),
     ]
+    assert settings.ingest.brokers == ("kafka-1:9092", "kafka-2:9092")
+    assert (settings.ingest.topic, settings.ingest.group_id) == ("raw-swaps", "swap-stats")
+    assert settings.ingest.start == "latest"
+    assert settings.ingest.topic_cfg.replication == 3
+    assert settings.ingest.topic_cfg.retention_ms == 172_800_000
+    assert settings.ingest.topic_cfg.segment_ms == 3_600_000
+    assert settings.stores.redis.addr == "redis:6379"
+    assert settings.stores.redis.prefix == "swaps:"
+    assert settings.pubsub.nats.url == Secret("nats://nats:4222")
     assert settings.ingest.topic_cfg.partitions == 48
     assert settings.ingest.read_bytes_max == 10_000_000
     assert settings.api.ws.connections_max == 5_000
@@ -221,18 +197,60 @@ def test_a_broker_runs_embedded_only_when_asked(broker: str) -> None:
     flags: dict[str, FlagValue] = {"ingest.broker_type": broker}
     (blocker,) = load(environ={}, flags=flags).blockers()
     assert blocker == (
-        f"ingest.broker_type (flag --ingest-broker-type): Expected embedded, was {broker}: brokers "
-        f"are not built yet. Set it to embedded, or add --embedded "
+        f"ingest.broker_type (flag --ingest-broker-type): Expected embedded, was {broker}: "
+        f"`swapstats run` keeps to the log in its data directory. With brokers, start `swapstats "
+        f"ingest`, `swapstats aggregate` and `swapstats serve`; or add --embedded "
         f"(`ingest.embedded_fallback: true`) to run on the embedded log."
     )
+    assert load(environ={}, flags=flags).notices == ()
     settings = load(environ={}, flags={**flags, "ingest.embedded_fallback": True})
     assert settings.blockers() == []
     assert settings.notices == (
         (
-            f"ingest.broker_type (flag --ingest-broker-type): {broker} is not built yet: the "
-            f"embedded log is used (`ingest.embedded_fallback`)."
+            f"ingest.broker_type (flag --ingest-broker-type): `swapstats run` takes the embedded "
+            f"log instead of {broker} (`ingest.embedded_fallback`)."
         ),
     )
+
+
+def test_what_is_set_for_brokers_is_named_when_the_log_is_embedded() -> None:
+    flags: dict[str, FlagValue] = {
+        "ingest.topic": "swaps",
+        "stores.redis.addr": "redis:6379",
+        "stores.s3.secret": "hunter2",
+        "ingest.topic_cfg.partitions": 8,
+    }
+    (notice,) = load(environ={}, flags=flags).notices
+    assert notice == (
+        "`swapstats run` has no use for ingest.topic (flag --ingest-topic), stores.redis.addr "
+        "(flag --stores-redis-addr), stores.s3.secret (flag --stores-s3-secret): `swapstats "
+        "ingest`, `aggregate` and `serve` have."
+    )
+    assert load(environ={}, flags={**flags, "ingest.broker_type": "kafka"}).notices == ()
+    both = {**flags, "ingest.broker_type": "kafka", "ingest.embedded_fallback": True}
+    assert [said.split(" (")[0] for said in load(environ={}, flags=both).notices] == [
+        "ingest.broker_type",
+        "`swapstats run` has no use for ingest.topic",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["sasl.password", "ssl.key.password", "SSL.KEY.PEM", "sasl.oauthbearer.client.secret"]
+)
+def test_secret_properties_are_kept_out_of_those_that_are_shown(tmp_path: Path, name: str) -> None:
+    said = refusal(tmp_path, f"ingest:\n  properties:\n    sasl.username: u\n    {name}: hunter2\n")
+    assert said == (
+        f"ingest.properties (config.yaml:2): Expected only properties that anyone may see, was "
+        f"{name} among them: give secret ones as `ingest.secret_properties`, best by file."
+    )
+
+
+def test_properties_have_names_with_dots(tmp_path: Path) -> None:
+    text = "ingest:\n  properties:\n    security.protocol: SSL\n    fetch.wait.max.ms: 5\n"
+    expected = {"security.protocol": "SSL", "fetch.wait.max.ms": "5"}
+    assert load_text(tmp_path, text).ingest.properties == expected
+    environ = {"SWAPSTATS_INGEST_PROPERTIES": "security.protocol=SSL,fetch.wait.max.ms=5"}
+    assert load(environ=environ).ingest.properties == expected
 
 
 @pytest.mark.parametrize("allowed", [False, True])

@@ -21,6 +21,7 @@ from swapstats.settings.kinds import (
     LIST,
     MAP,
     NUMBER,
+    PROPERTIES,
     SECRET,
     SIZE,
     SPAN,
@@ -81,6 +82,15 @@ def values(key: Key) -> st.SearchStrategy[Any]:
         (ADDRESS, ADDRESSES),
         (LIST, st.lists(LABELS, min_size=1, max_size=5).map(tuple)),
         (MAP, st.dictionaries(LABELS, LABELS, min_size=1, max_size=5)),
+        (
+            PROPERTIES,
+            st.dictionaries(
+                st.from_regex(r"[a-z]{1,5}(\.[a-z]{1,5}){0,2}", fullmatch=True),
+                LABELS,
+                min_size=1,
+                max_size=5,
+            ),
+        ),
         (SPANS, st.lists(st.integers(1, 10**9), min_size=1, max_size=5).map(tuple)),
     ]
     if key.dotted in fixed:

@@ -24,7 +24,7 @@ def audits(data_dir: Path, *, plain: bool) -> list[ShardAudit]:
     readers = EmbeddedReaders.open(data_dir)
     try:
         return list(
-            readers.audit(
+            readers.auditor.audit(
                 grace_ms=120_000,
                 late="apply",
                 max_ahead_ms=None,

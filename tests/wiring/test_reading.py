@@ -31,7 +31,7 @@ def test_shards_come_back_as_they_were(data_dir: Path) -> None:
         tokens = [token for shard in shards for token in shard.live_tokens()]
         assert sorted(tokens) == [f"T{n}" for n in range(5)]
         assert all(shard.config.event_clock for shard in shards)
-        assert readers.config_of(shards[0]._header(), late="drop").refuses_late
+        assert readers.auditor.config_of(shards[0]._header(), late="drop").refuses_late
     finally:
         readers.close()
 
@@ -104,7 +104,7 @@ def test_an_answer_is_proved_or_told_what_the_log_says(data_dir: Path, plain: bo
     readers = EmbeddedReaders.open(data_dir)
     try:
         found = [
-            readers.audit_answer(
+            readers.auditor.audit_answer(
                 answer, grace_ms=120_000, late="apply", max_ahead_ms=None, plain=plain
             )
             for answer in (right, wrong, earlier)
@@ -124,7 +124,7 @@ def test_an_answer_of_another_service_is_refused(data_dir: Path, changes: dict[s
     readers = EmbeddedReaders.open(data_dir)
     try:
         with pytest.raises(UsageError):
-            readers.audit_answer(
+            readers.auditor.audit_answer(
                 Answer(**values), grace_ms=0, late="apply", max_ahead_ms=None, plain=False
             )
     finally:

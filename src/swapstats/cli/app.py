@@ -23,6 +23,8 @@ Begin with `swapstats run` and open the address it names.
 app = App(name="swapstats", help=_HELP, version=__version__, help_format="markdown")
 _COMMANDS = {
     "run": "swapstats.cli.run:run_command",
+    "aggregate": "swapstats.cli.aggregate:aggregate_command",
+    "serve": "swapstats.cli.serve:serve_command",
     "replay": "swapstats.cli.replay:replay_command",
     "stats": "swapstats.cli.stats:stats_command",
     "top": "swapstats.cli.stats:top_command",

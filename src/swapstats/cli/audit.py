@@ -14,7 +14,9 @@ from swapstats.cli.printable import printable
 from swapstats.model.stats import format_scaled, scale_digits
 from swapstats.roles.audit import Answer, Difference, ShardAudit
 from swapstats.settings import load
+from swapstats.wiring.auditing import Auditor
 from swapstats.wiring.reading import EmbeddedReaders
+from swapstats.wiring.server_reading import ServerReaders
 
 _SHOWN_MAX = 50
 PLAIN_COLUMNS = 180
@@ -53,12 +55,18 @@ def audit_command(
         Recount with the plain decoder and plain dictionaries: several times slower, and
         independent of the engine to the last line.
     config
-        YAML file with the settings of the service.
+        YAML file with the settings of the service; if it names a broker, the log and the
+        checkpoints on those servers are audited.
     """
     settings = load(config, flags={"data.dir": data_dir})
-    readers = EmbeddedReaders.open(Path(settings.data.dir))
+    on_servers = settings.ingest.broker_type != "embedded" and data_dir is None
+    readers = (
+        ServerReaders.open(settings)
+        if on_servers
+        else EmbeddedReaders.open(Path(settings.data.dir))
+    )
     try:
-        manifest = readers.directory.manifest() or {}
+        manifest = {} if isinstance(readers, ServerReaders) else readers.directory.manifest() or {}
         rules: _Rules = {
             "grace_ms": manifest.get("grace_ms", settings.app.grace_ms),
             "late": manifest.get("late", settings.app.late),
@@ -67,11 +75,12 @@ def audit_command(
             ),
             "plain": plain,
         }
+        auditor = readers.auditor
         answers = [read_answer(answer)] if answer is not None else []
-        audits = [] if answer is not None else _audit_checkpoints(readers, rules)
+        audits = [] if answer is not None else _audit_checkpoints(auditor, rules)
         if url is not None:
             answers += ask(url, sample)
-        told = [(each, readers.audit_answer(each, **rules)) for each in answers]
+        told = [(each, auditor.audit_answer(each, **rules)) for each in answers]
     finally:
         readers.close()
     out = Console(highlight=False)
@@ -89,7 +98,7 @@ class _Rules(TypedDict):
     plain: bool
 
 
-def _audit_checkpoints(readers: EmbeddedReaders, rules: _Rules) -> list[ShardAudit]:
+def _audit_checkpoints(auditor: Auditor, rules: _Rules) -> list[ShardAudit]:
     """Audit every shard, with a bar each on a terminal."""
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
@@ -100,7 +109,7 @@ def _audit_checkpoints(readers: EmbeddedReaders, rules: _Rules) -> list[ShardAud
                 tasks[partition] = bars.add_task(f"partition {partition}", total=end)
             bars.update(tasks[partition], completed=offset, total=end)
 
-        return list(readers.audit(**rules, on_progress=show))
+        return list(auditor.audit(**rules, on_progress=show))
 
 
 def _tell(out: Console, audits: list[ShardAudit], told: list[tuple[Answer, ShardAudit]]) -> int:

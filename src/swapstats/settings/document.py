@@ -48,6 +48,7 @@ twice in the file is refused. Every problem is told with its file and line, all 
 | address | `127.0.0.1:8080` `[::1]:8080` `:8080` (every interface) | host and port; port 0 = any free port |
 | list, spans | `[a, b]` in the file; `a,b` anywhere | |
 | map | `{USDC: 1:0xa0b8}` in the file; `USDC=1:0xa0b8,WETH=1:0xc02a` anywhere | |
+| properties | a map whose names may have dots: `{security.protocol: SASL_SSL}` | those of the Kafka client |
 | secret | text; or by file with `_file` after the key, `_FILE` after the variable | never printed |
 
 Secrets are best given by file: `SWAPSTATS_SECURITY_JWT_SECRET_FILE=/run/secrets/jwt` or `security.jwt.secret_file` in the
@@ -69,7 +70,8 @@ happens instead.
 Some settings load, but nothing runs with them:
 
 - `security.jwt.enabled: true`, since tokens are not checked yet and the server would be open;
-- `ingest.broker_type: kafka` or `redpanda`, unless with `--embedded` (`ingest.embedded_fallback: true`);
+- `ingest.broker_type: kafka` or `redpanda`, which `swapstats ingest`, `aggregate` and `serve` are for, unless with
+  `--embedded` (`ingest.embedded_fallback: true`);
 - an address that other machines reach (`api.http.addr`, `metrics.prometheus`) without `security.allow_unauthenticated: true`;
 - `metrics.pprof` on any address but loopback.
 
@@ -77,6 +79,8 @@ Some settings load, but nothing runs with them:
 
 - Each of `app.windows` is a multiple of `app.bucket_step`, given once.
 - `log.retention` is at least the widest window + `app.max_ahead` + 1h.
+- `ingest.topic_cfg.retention_ms`, unless 0 or -1, is at least that too, and `ingest.topic_cfg.cleanup_policy` is `delete`:
+  `swapstats topics` refuses others.
 - `api.ws.heartbeat` and `api.ws.slow_client_ms` are at least `api.ws.coalesce_ms`.
 - `api.http.addr`, `metrics.prometheus` and `metrics.pprof` differ.
 

@@ -203,6 +203,20 @@ def _pairs(pairs: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(pairs))
 
 
+_HIDDEN_PROPERTY = re.compile(r".*(password|secret|\.pem|oauthbearer\.config)", re.IGNORECASE)
+
+
+def _open_pairs(pairs: Mapping[str, str]) -> Mapping[str, str]:
+    """Read a map whose values are shown; one that must not be seen is not quoted either."""
+    hidden = sorted(name for name in pairs if _HIDDEN_PROPERTY.fullmatch(name))
+    if hidden:
+        raise SettingsError(
+            f"Expected only properties that anyone may see, was {', '.join(hidden)} among them: "
+            f"give secret ones as `ingest.secret_properties`, best by file"
+        )
+    return _pairs(pairs)
+
+
 TEXT = Kind("text", "a text", "text", "", str, str)
 SECRET = Kind("secret", "a text", "text", "", Secret, Secret.reveal)
 INTEGER = Kind("int", "a whole number", "text", "", _integer, str)
@@ -222,6 +236,15 @@ SPANS = Kind(
     lambda spans: tuple(format_span(span_ms) for span_ms in spans),
 )
 MAP = Kind("map", "a map such as USDC=1:0xa0b8,WETH=1:0xc02a", "map", "", _pairs, dict)
+PROPERTIES = Kind(
+    "properties",
+    "a map such as security.protocol=SASL_SSL,sasl.mechanism=PLAIN",
+    "map",
+    "",
+    _open_pairs,
+    dict,
+)
+"""A map whose names may have dots, and whose values are shown: names of secrets are refused."""
 
 
 def choice(*words: str) -> Kind:

@@ -17,10 +17,30 @@ from swapstats.model.window import format_span
 from swapstats.settings.given import FlagValue, Given, read_environment, read_flags
 from swapstats.settings.key import HOUR_MS, Status
 from swapstats.settings.kinds import Address
-from swapstats.settings.table import KEYS, build
+from swapstats.settings.table import KEYS, build, value_of
 from swapstats.settings.tree import Settings
 from swapstats.settings.yaml_file import read_yaml
 
+_OF_BROKERS = (
+    "ingest.brokers",
+    "ingest.topic",
+    "ingest.group_id",
+    "ingest.start",
+    "ingest.properties",
+    "ingest.secret_properties",
+    "ingest.static_member",
+    "ingest.session_timeout",
+    "ingest.back_pressure",
+    "ingest.buffer_max",
+    "ingest.topic_cfg.replication",
+    "ingest.topic_cfg.retention_ms",
+    "ingest.topic_cfg.cleanup_policy",
+    "ingest.topic_cfg.segment_ms",
+    "stores.checkpoints",
+    *(key for key in KEYS if key.startswith(("stores.redis.", "stores.s3."))),
+    "pubsub.nats.url",
+)
+"""Keys that the embedded log has no use for."""
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
@@ -159,19 +179,37 @@ def _notices(settings: Settings) -> list[str]:
             found.append(f"{dotted} ({where}) is not built yet: {key.row.instead}.")
         elif key.row.status is Status.SUPERSEDED:
             found.append(f"{dotted} ({where}) has no effect: superseded by {key.row.instead}.")
-    broker = settings.ingest.broker_type
-    if broker != "embedded":
-        then = "the embedded log is used (`ingest.embedded_fallback`)"
-        if not settings.ingest.embedded_fallback:
-            then = "`run` refuses it, unless with --embedded"
-        found.append(
-            f"ingest.broker_type ({settings.origin_of('ingest.broker_type')}): "
-            f"{broker} is not built yet: {then}."
-        )
+    found += _idle(settings)
     if settings.security.allow_unauthenticated:
         found += [
             f"{dotted} ({settings.origin_of(dotted)}): warning: other machines can read from "
             f"{address} without authentication (`security.allow_unauthenticated`)."
             for dotted, address in settings.public_addresses().items()
         ]
+    return found
+
+
+def _idle(settings: Settings) -> list[str]:
+    """Name what was set for brokers while the log is embedded."""
+    ingest = settings.ingest
+    is_embedded = ingest.broker_type == "embedded"
+    if not (is_embedded or ingest.embedded_fallback):
+        return []
+    found = []
+    if not is_embedded:
+        found.append(
+            f"ingest.broker_type ({settings.origin_of('ingest.broker_type')}): `swapstats run` "
+            f"takes the embedded log instead of {ingest.broker_type} "
+            f"(`ingest.embedded_fallback`)."
+        )
+    idle = [
+        f"{dotted} ({settings.origin_of(dotted)})"
+        for dotted in _OF_BROKERS
+        if value_of(settings, KEYS[dotted]) != KEYS[dotted].read(KEYS[dotted].row.default)
+    ]
+    if idle:
+        found.append(
+            f"`swapstats run` has no use for {', '.join(idle)}: `swapstats ingest`, `aggregate` "
+            f"and `serve` have."
+        )
     return found

@@ -1,4 +1,4 @@
-"""Keys of serving: API, metrics, security, limits, logs, and the servers that are not used yet.
+"""Keys of serving: API, metrics, security, limits, logs, and the servers state is kept on.
 
 Half of the table of every key (the other half is `stream.py`, which says how to read it).
 """
@@ -25,7 +25,6 @@ from swapstats.settings.kinds import (
     switchable,
 )
 
-_NO_REDIS = "checkpoints are kept in `data.dir` and statistics in this process"
 _NO_JWT = "requests are not authenticated"
 _NO_LIMIT = "requests are not limited by rate"
 
@@ -211,11 +210,45 @@ class Observability:
 
 @dataclass(frozen=True, slots=True)
 class Redis:
-    """Redis, for state that several instances share."""
+    """Redis, for what several processes share: the newest statistics, and checkpoints."""
 
-    addr: str = key("addr", TEXT, "", "Address of Redis.", not_yet=_NO_REDIS)
-    db: int = key("db", INTEGER, "0", "Number of the database.", not_yet=_NO_REDIS)
-    prefix: str = key("prefix", TEXT, "", "Prefix of every key in Redis.", not_yet=_NO_REDIS)
+    addr: str = key(
+        "addr",
+        TEXT,
+        "",
+        "Address of Redis for `swapstats aggregate` and `serve`: `host:port`, or "
+        "`rediss://user@host:port` for TLS or a user.",
+    )
+    db: int = key("db", INTEGER, "0", "Number of the database.", bounds=(0, 65_535))
+    prefix: str = key(
+        "prefix",
+        TEXT,
+        "swapstats",
+        "First part of every key in Redis, without braces; each deployment has its own.",
+    )
+    password: Secret = key("password", SECRET, "", "Password of Redis; best by file.")
+
+
+@dataclass(frozen=True, slots=True)
+class S3:
+    """A bucket for checkpoints."""
+
+    endpoint: str = key(
+        "endpoint",
+        TEXT,
+        "",
+        "URL of the S3 server, such as `http://minio:9000`; empty = AWS. It must know conditional "
+        "writes.",
+    )
+    bucket: str = key("bucket", TEXT, "", "Bucket for checkpoints; made before.")
+    region: str = key("region", TEXT, "us-east-1", "Region of the bucket.")
+    prefix: str = key(
+        "prefix", TEXT, "checkpoints", "First part of every object's name, without a last slash."
+    )
+    key_id: str = key(
+        "key_id", TEXT, "", "Access key id; empty = that of the machine's role or of AWS_*."
+    )
+    secret: Secret = key("secret", SECRET, "", "Secret access key; best by file.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +260,7 @@ class ClickHouse:
         SECRET,
         "",
         "Where ClickHouse is, with user and password.",
-        not_yet="there is no archive; the log keeps raw swaps for `log.retention`",
+        not_yet="no role writes the archive; raw swaps are in the log, as long as it keeps them",
     )
 
 
@@ -235,7 +268,14 @@ class ClickHouse:
 class Stores:
     """Servers that keep state."""
 
+    checkpoints: str = key(
+        "checkpoints",
+        choice("redis", "s3"),
+        "redis",
+        "Where `swapstats aggregate` keeps checkpoints; `swapstats run` keeps them in `data.dir`.",
+    )
     redis: Redis = field(default_factory=Redis)
+    s3: S3 = field(default_factory=S3)
     clickhouse: ClickHouse = field(default_factory=ClickHouse)
 
 
@@ -247,8 +287,8 @@ class Nats:
         "url",
         SECRET,
         "",
-        "Where NATS is, with user and password.",
-        not_yet="this process serves all its clients itself",
+        "Where NATS is, such as `nats://user:password@host:4222`; several parted by commas. "
+        "Empty = none: changes come by Redis alone, a little later.",
     )
 
 

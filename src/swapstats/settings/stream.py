@@ -5,7 +5,9 @@ one line a key. Together they are the whole configuration and the capacity docum
 be set or is limited is here, with its default, unit and bounds. Spans are integer milliseconds and
 sizes integer bytes in the program; the defaults are written as people write them.
 """
+# ruff: noqa: RUF009 - key() declares a field, as dataclasses.field() does
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from swapstats.settings.key import DAY_MS, GIB, HOUR_MS, KIB, MIB, MINUTE_MS, SECOND_MS, key
@@ -13,15 +15,16 @@ from swapstats.settings.kinds import (
     BOOLEAN,
     INTEGER,
     LIST,
+    PROPERTIES,
+    SECRET,
     SIZE,
     SPAN,
     SPAN_MS,
     SPANS,
     TEXT,
+    Secret,
     choice,
 )
-
-_NO_KAFKA = "the log is embedded in `data.dir` and swaps come from `source.use`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class TopicSettings:
         "partitions",
         INTEGER,
         "4",
-        "Partitions of the log; chosen when the data directory is made.",
+        "Partitions of the log; chosen when the data directory or the topic is made.",
         bounds=(1, 1024),
         flag="--partitions",
         unit="partitions",
@@ -54,30 +57,31 @@ class TopicSettings:
         "replication",
         INTEGER,
         "1",
-        "Copies of each partition.",
-        not_yet="the embedded log keeps one copy in `data.dir`",
+        "Copies of each partition of a new topic; the embedded log keeps one.",
+        bounds=(1, 9),
         unit="copies",
     )
     retention_ms: int = key(
         "retention_ms",
         SPAN_MS,
         "0",
-        "How long the log keeps records.",
-        superseded="`log.retention`, which by default keeps what the windows need",
+        "How long the broker keeps records; 0 = what the windows need: the widest + "
+        "`app.max_ahead` + 1h, the least; -1 = for ever. The embedded log goes by `log.retention`.",
+        bounds=(-1, 3660 * DAY_MS),
     )
     cleanup_policy: str = key(
         "cleanup_policy",
-        TEXT,
+        choice("delete", "compact", "compact,delete"),
         "delete",
-        "How the broker cleans the topic.",
-        not_yet="the embedded log always deletes, by `log.retention` and `log.size_max`",
+        "How the broker cleans the topic; `swapstats topics` refuses all but delete, which alone "
+        "keeps every swap.",
     )
     segment_ms: int = key(
         "segment_ms",
         SPAN_MS,
         "0",
-        "Age at which the broker starts a new segment.",
-        not_yet="the embedded log chooses its segments itself",
+        "Age at which the broker begins a new segment; 0 = the broker's default.",
+        bounds=(0, 366 * DAY_MS),
     )
 
 
@@ -89,24 +93,33 @@ class Ingest:
         "broker_type",
         choice("embedded", "kafka", "redpanda"),
         "embedded",
-        "Where the log is; only `embedded` is built yet, `run` refuses the others.",
+        "Where the log is: in `data.dir` (`swapstats run`), or on brokers (`swapstats ingest`, "
+        "`aggregate`, `serve`, `topics`).",
     )
     embedded_fallback: bool = key(
         "embedded_fallback",
         BOOLEAN,
         "false",
-        "Run on the embedded log although `ingest.broker_type` names a broker.",
+        "`swapstats run` takes the embedded log although `ingest.broker_type` names a broker.",
         flag="--embedded",
     )
-    brokers: tuple[str, ...] = key("brokers", LIST, (), "Brokers to connect to.", not_yet=_NO_KAFKA)
-    topic: str = key("topic", TEXT, "raw-swaps", "Topic to read.", not_yet=_NO_KAFKA)
-    group_id: str = key("group_id", TEXT, "swapstats", "Consumer group.", not_yet=_NO_KAFKA)
+    brokers: tuple[str, ...] = key(
+        "brokers",
+        LIST,
+        (),
+        "Brokers to begin with, such as `kafka-1:9092,kafka-2:9092`; they name the others.",
+        bounds=(0, 100),
+    )
+    topic: str = key("topic", TEXT, "raw-swaps", "Topic of the log on brokers.")
+    group_id: str = key(
+        "group_id", TEXT, "swapstats", "Consumer group; its aggregators share the partitions."
+    )
     start: str = key(
         "start",
-        TEXT,
+        choice("earliest", "latest"),
         "earliest",
-        "Where a first start begins to read.",
-        not_yet="the embedded log is always read from its start or its newest checkpoint",
+        "Where a partition without a checkpoint begins: at the log's start or at its end. The "
+        "embedded log begins at its start.",
     )
     read_bytes_max: int = key(
         "max_bytes",
@@ -114,6 +127,47 @@ class Ingest:
         "4MiB",
         "Most bytes read from the log at once (at least one record is).",
         bounds=(64 * KIB, GIB),
+    )
+    properties: Mapping[str, str] = key(
+        "properties",
+        PROPERTIES,
+        {},
+        "Properties of the Kafka client (librdkafka), for TLS, SASL and tuning.",
+        bounds=(0, 100),
+    )
+    secret_properties: Secret = key(
+        "secret_properties",
+        SECRET,
+        "",
+        "Those nobody may see, such as `sasl.password=...`, one `name=value` a line; best by file.",
+    )
+    static_member: str = key(
+        "static_member",
+        TEXT,
+        "",
+        "Name of this instance in the group, one of its own: back within the session timeout, it "
+        "goes on with its partitions. Empty = none.",
+    )
+    session_timeout_ms: int = key(
+        "session_timeout",
+        SPAN,
+        "6s",
+        "An aggregator that is silent for this long loses its partitions to others.",
+        bounds=(SECOND_MS, 5 * MINUTE_MS),
+    )
+    back_pressure: str = key(
+        "back_pressure",
+        choice("block", "buffer", "drop"),
+        "block",
+        "What comes faster than it is aggregated waits in the log, in a buffer as well, or is "
+        "dropped (wrong windows: for demonstrations only).",
+    )
+    buffer_bytes_max: int = key(
+        "buffer_max",
+        SIZE,
+        "64MiB",
+        "Most bytes fetched and not aggregated yet, with `buffer` and `drop`.",
+        bounds=(MIB, GIB),
     )
     topic_cfg: TopicSettings = field(default_factory=TopicSettings)
 

@@ -68,7 +68,10 @@ class Settings:
         }
 
     def blockers(self) -> list[str]:
-        """List what would be unsafe or wrong to run with; `run` refuses while any is left."""
+        """List what would be unsafe or wrong to run with; `run` refuses while any is left.
+
+        Other roles refuse those that concern them: on brokers they are at home.
+        """
         found = []
         if self.security.jwt.enabled:
             found.append(
@@ -79,8 +82,10 @@ class Settings:
         if self.ingest.broker_type != "embedded" and not self.ingest.embedded_fallback:
             found.append(
                 f"ingest.broker_type ({self.origin_of('ingest.broker_type')}): Expected embedded, "
-                f"was {self.ingest.broker_type}: brokers are not built yet. Set it to embedded, or "
-                f"add --embedded (`ingest.embedded_fallback: true`) to run on the embedded log."
+                f"was {self.ingest.broker_type}: `swapstats run` keeps to the log in its data "
+                f"directory. With brokers, start `swapstats ingest`, `swapstats aggregate` and "
+                f"`swapstats serve`; or add --embedded (`ingest.embedded_fallback: true`) to run "
+                f"on the embedded log."
             )
         if not self.security.allow_unauthenticated:
             found += [

@@ -11,11 +11,12 @@ import yaml
 
 from swapstats.errors import SettingsError
 from swapstats.settings.given import Given, raw_of_node, read_secret_file
-from swapstats.settings.kinds import MAP
 from swapstats.settings.table import KEYS, SECTIONS, nearest, secret_of
 
 FILE_BYTES_MAX = 1 << 20
-_MAPS = sorted({*SECTIONS, *(dotted for dotted, key in KEYS.items() if key.row.kind is MAP)})
+_MAPS = sorted(
+    {*SECTIONS, *(dotted for dotted, key in KEYS.items() if key.row.kind.shape == "map")}
+)
 
 
 def read_yaml(path: Path, problems: list[str]) -> list[Given]:

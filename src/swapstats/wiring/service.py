@@ -13,17 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swapstats import __version__
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.core.decode import partition_of_key
 from swapstats.core.market import Market
-from swapstats.errors import Rejected, UsageError
+from swapstats.errors import Rejected
 from swapstats.model.series import SeriesAnswer
 from swapstats.observability.api_figures import ApiFigures
 from swapstats.observability.logs import Logs
 from swapstats.observability.metrics import Metrics
-from swapstats.observability.metrics_server import MetricsServer
-from swapstats.observability.profile import ProfileServer
 from swapstats.observability.stream_figures import StreamFigures
 from swapstats.ports.source import Source
 from swapstats.roles.aggregator.options import AggregatorOptions
@@ -31,7 +28,6 @@ from swapstats.roles.aggregator.run import Aggregator
 from swapstats.roles.aggregator.thread import AggregatorThread, set_from_thread
 from swapstats.roles.api.answers import Sources
 from swapstats.roles.api.feed import ApiFeed
-from swapstats.roles.api.options import ApiOptions
 from swapstats.roles.api.server import ApiServer
 from swapstats.roles.ingest import Ingest
 from swapstats.roles.retention import Retention, expect_long_enough, trim
@@ -39,6 +35,7 @@ from swapstats.roles.service_state import ServiceWatch
 from swapstats.roles.service_time import ServiceTime
 from swapstats.settings import Settings
 from swapstats.wiring.embedded import EmbeddedStores, ShardRules, make_aggregator
+from swapstats.wiring.listening import api_options, observability_servers, start_api
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -117,7 +114,7 @@ class Service:
         with contextlib.ExitStack() as opened:
             stores = self._open_stores()
             opened.callback(stores.close)
-            for server in self._observability_servers():
+            for server in observability_servers(settings, self._metrics, self._log):
                 opened.callback(server.close)
             aggregator = self._make_aggregator(stores)
             ingest = Ingest(
@@ -129,7 +126,7 @@ class Service:
             )
             watch.notes.extend(notes)
             api = self._make_api(aggregator, watch)
-            on_started(await self._start_api(api))
+            on_started(await start_api(api, settings))
             try:
                 await self._work(stores, aggregator, ingest, sources, watch, api, stop)
             finally:
@@ -251,18 +248,6 @@ class Service:
             rebuild=self._flags.rebuild,
         )
 
-    def _observability_servers(self) -> list[MetricsServer | ProfileServer]:
-        found: list[MetricsServer | ProfileServer] = []
-        if self._settings.metrics.prometheus is not None:
-            metrics = MetricsServer(self._metrics.registry, str(self._settings.metrics.prometheus))
-            self._log.info("metrics", address=metrics.address)
-            found.append(metrics)
-        if self._settings.metrics.pprof is not None:
-            profiles = ProfileServer(str(self._settings.metrics.pprof))
-            self._log.info("profiles", address=profiles.address)
-            found.append(profiles)
-        return found
-
     def _make_aggregator(self, stores: EmbeddedStores) -> Aggregator:
         settings = self._settings
         return make_aggregator(
@@ -294,17 +279,7 @@ class Service:
             return await asyncio.wrap_future(aggregator.request_series(key, partition, span_ms))
 
         return ApiServer(
-            ApiOptions(
-                version=__version__,
-                listed=settings.api.tokens,
-                coalesce_ms=settings.api.ws.coalesce_ms,
-                clients_max=settings.api.ws.connections_max,
-                connections_max=settings.api.ws.connections_max + 10_000,
-                subscriptions_max=settings.api.ws.subscriptions_max,
-                command_bytes_max=settings.api.ws.frame_bytes_max,
-                heartbeat_ms=settings.api.ws.heartbeat_ms,
-                slow_client_ms=settings.api.ws.slow_client_ms,
-            ),
+            api_options(settings),
             # A rebuild counts epochs from 1 again: a stream's name must not come back with them.
             Market(settings.windows, partition_count, origin=secrets.token_hex(8)),
             self._feed,
@@ -312,13 +287,3 @@ class Service:
             self._clock,
             metrics=ApiFigures(self._metrics),
         )
-
-    async def _start_api(self, api: ApiServer) -> int:
-        address = self._settings.api.http.addr
-        try:
-            return await api.start(address.host, address.port)
-        except OSError as error:
-            raise UsageError(
-                f"Expected to listen on {address}, was {error.strerror or error}: stop what "
-                "listens there, or choose another with --api-http-addr"
-            ) from error

@@ -60,6 +60,26 @@ def test_after_redis_was_away_the_next_update_must_be_whole(
     store.put(synthetic.update(0, 3), 1, 0)
 
 
+def test_a_redis_that_lost_its_last_moments_asks_for_a_whole_update(
+    open_store: Opened, prefix: str, redis_url: str, line: RedisLine
+) -> None:
+    """Its keys are those of an earlier put, generation included, as after a lost AOF second."""
+    store, synthetic = open_store(redis_url), SyntheticUpdates(SPEC, tokens=20)
+    first = whole_of(synthetic)
+    store.put(first, 1, 0)
+    earlier = {key: line.call("DUMP", key) for key in keys_of(line, prefix)}
+    store.put(synthetic.update(0, 5), 1, 0)
+    for key, value in earlier.items():
+        line.call("RESTORE", key, 0, value, "REPLACE")
+    with pytest.raises(Transient, match="whole"):
+        store.put(synthetic.update(0, 5), 1, 0)
+    last = replace(synthetic.update(0, 20), whole=True, names=first.names)
+    store.put(last, 1, 0)
+    found = store.changes(0, first.seq)
+    assert found is not None
+    assert (found.seq, len(found.token_ids)) == (last.seq, 20)
+
+
 def test_an_emptied_redis_asks_for_a_whole_update(
     open_store: Opened, own_redis: RedisServer
 ) -> None:

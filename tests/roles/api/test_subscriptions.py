@@ -150,3 +150,21 @@ def test_a_client_that_leaves_is_forgotten_whole() -> None:
     assert desk.subscriptions.collect(1) == []
     assert desk.subscriptions.pending == {}
     assert not np.any(desk.subscriptions._watched)
+
+
+def test_the_first_watcher_and_the_loss_of_the_last_are_told() -> None:
+    desk = Desk(tokens=10)
+    told: list[tuple[str, bool]] = []
+    subscriptions = Subscriptions(
+        desk.market, desk.options, lambda key, watched: told.append((key, watched))
+    )
+    one, other = desk.client(), desk.client()
+    subscriptions.add_token(one, Wanted("token:T3"), 3, 0)
+    subscriptions.add_token(other, Wanted("token:T3"), 3, 0)
+    subscriptions.add_token(other, Wanted("token:T4"), 4, 0)
+    three, four = desk.source.key(3), desk.source.key(4)
+    assert told == [(three, True), (four, True)]
+    subscriptions.remove(one, "token:T3")
+    assert told == [(three, True), (four, True)]
+    subscriptions.forget(other)
+    assert told == [(three, True), (four, True), (three, False), (four, False)]

@@ -76,6 +76,7 @@ _LEADER_MOVED: Final = frozenset(
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError._NOENT,  # "no leaders found": while one is being elected
     }
 )
 _LEADERS_TRIED_MAX: Final = 20
@@ -273,14 +274,13 @@ def _offsets(
                 ]
                 if min(map(min, found)) >= 0:
                     return found
-                # Below zero: a broker that has just come back does not know its end yet.
-                time.sleep(_ELECTION_S)
+                # Below zero: the leader that was asked is gone, or does not know its end yet.
             except KafkaException as error:
                 if error.args[0].code() not in _LEADER_MOVED:
                     raise
-                # The client learns who leads now by asking for the topics.
-                admin.list_topics(topic, timeout=REQUEST_MS / 1_000)
-                time.sleep(_ELECTION_S)
+            # The client learns who leads now by asking for the topics.
+            admin.list_topics(topic, timeout=REQUEST_MS / 1_000)
+            time.sleep(_ELECTION_S)
     raise Transient(f"Expected a leader of each partition of topic {topic}, was none")
 
 

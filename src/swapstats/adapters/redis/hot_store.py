@@ -95,13 +95,15 @@ redis.call('HSET', KEYS[1], 'generation', ARGV[3], unpack(ARGV, 4))
 return {'ok', redis.call('SMEMBERS', KEYS[2])}
 """
 )
-# ARGV: epoch, seq, generation, row size, part or '' if the parts are in the list KEYS[6], head.
+# ARGV: epoch, seq, generation, row size, part (or the upload's name if the parts are in the list
+# KEYS[6]), seq of the writer's last put, head. Another last seq: Redis lost its last moments.
 _PUT = Script(
     _TAKE
     + _CHECK_EPOCH
     + _CHECK_ORDER
     + """
 if epoch ~= tonumber(ARGV[1]) or head[3] ~= ARGV[3] then return {'lost'} end
+if tonumber(head[2]) ~= tonumber(ARGV[6]) then return {'lost'} end
 if KEYS[6] then
   for at = 0, redis.call('LLEN', KEYS[6]) - 1 do
     take(redis.call('LINDEX', KEYS[6], at), ARGV[2], tonumber(ARGV[4]))
@@ -111,7 +113,7 @@ if KEYS[6] then
 else
   take(ARGV[5], ARGV[2], tonumber(ARGV[4]))
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 6))
+redis.call('HSET', KEYS[1], unpack(ARGV, 7))
 return {'ok'}
 """
 )
@@ -143,7 +145,7 @@ class RedisHotStore:
         self._line: RedisLine = self._reader.line
         self._prefix = prefix
         self._lock = threading.Lock()
-        self._generations: dict[int, str] = {}
+        self._generations: dict[int, tuple[str, int]] = {}
 
     def head(self, partition: int) -> HotHead | None:
         """Where a partition stands; None if nothing was ever put."""
@@ -182,13 +184,13 @@ class RedisHotStore:
             place += (name, number)
         with self._lock:
             # Out of the table until it has gone well: afterwards only a whole update puts it back.
-            generation = self._generations.pop(update.partition, None)
+            last = self._generations.pop(update.partition, None)
             if update.whole:
                 generation = uuid.uuid4().hex[:16]
                 self._put_whole(update, generation, place)
             else:
-                self._put_changes(update, generation, place)
-            self._generations[update.partition] = generation or ""
+                generation = self._put_changes(update, last, place)
+            self._generations[update.partition] = (generation, update.seq)
 
     def close(self) -> None:
         """Release connections."""
@@ -216,10 +218,12 @@ class RedisHotStore:
         self._drop(update, [member.decode() for member in members])
 
     def _put_changes(
-        self, update: StatsUpdate, generation: str | None, place: list[str | int | bytes]
-    ) -> None:
-        if generation is None:
+        self, update: StatsUpdate, last: tuple[str, int] | None, place: list[str | int | bytes]
+    ) -> str:
+        """Write changes on top of the last put (its generation and seq); returns the former."""
+        if last is None:
             raise self._whole_needed(update)
+        generation, last_seq = last
         keys = self._keys(update.partition, generation)
         parts = list(parts_of(update))
         upload: str | bytes = parts[0]
@@ -229,8 +233,9 @@ class RedisHotStore:
             calls = (([*keys[:2], keys[5]], (update.epoch, upload, part)) for part in parts)
             for answer in self._line.run_each(_STAGE, calls):
                 self._expect(update, answer)
-        head = (update.epoch, update.seq, generation, row_bytes(update), upload, *place)
+        head = (update.epoch, update.seq, generation, row_bytes(update), upload, last_seq, *place)
         self._expect(update, self._line.run(_PUT, keys, *head))
+        return generation
 
     def _drop(self, update: StatsUpdate, names: list[str]) -> None:
         """Drop uploads and generations other than the one in service; what fails waits."""

@@ -15,7 +15,7 @@ from swapstats.roles.api.client import Client, frame_bytes
 from swapstats.roles.api.metrics import ApiMetrics
 from swapstats.roles.api.options import ApiOptions
 from swapstats.roles.api.problem import Problem
-from swapstats.roles.api.subscriptions import Subscriptions
+from swapstats.roles.api.subscriptions import Subscriptions, Watched, untold
 
 SLICE = 100
 """Clients served before other work gets its turn."""
@@ -34,6 +34,7 @@ class Hub:
         clock: for spans (monotonic).
         lag_ms: lag to put into frames.
         metrics: what is measured.
+        watched: told which tokens clients watch.
 
     Attributes:
         subscriptions: who watches what.
@@ -46,8 +47,9 @@ class Hub:
         clock: Clock,
         lag_ms: Callable[[], int],
         metrics: ApiMetrics,
+        watched: Watched = untold,
     ) -> None:
-        self.subscriptions = Subscriptions(market, options)
+        self.subscriptions = Subscriptions(market, options, watched)
         self._market = market
         self._options = options
         self._clock = clock

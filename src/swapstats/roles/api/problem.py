@@ -29,6 +29,7 @@ TITLES: dict[str, tuple[int, str]] = {
     "behind": (503, "This instance has not reached your position"),
     "busy": (503, "Too much at once"),
     "timeout": (503, "This took too long"),
+    "no-series": (503, "Series are not served here"),
     "unhealthy": (503, "The service does not get on"),
 }
 """Name of a problem -> status and title; the `type` is `urn:swapstats:problem:<name>`."""

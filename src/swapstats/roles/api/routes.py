@@ -225,7 +225,7 @@ def _token_routes(options: ApiOptions, spec: WindowSpec) -> tuple[Route, ...]:
             "token_series",
             "The last buckets of one token, oldest first; empty ones are left out.",
             (_JSON, "Series"),
-            (*errors, "timeout", "busy"),
+            (*errors, "timeout", "busy", "no-series"),
             (_id(), _span(options, spec), _numbers()),
             gated=True,
         ),

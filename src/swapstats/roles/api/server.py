@@ -34,6 +34,7 @@ from swapstats.roles.api.routes import (
     route_table,
 )
 from swapstats.roles.api.session import Sessions
+from swapstats.roles.api.subscriptions import Watched, untold
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -61,6 +62,7 @@ class ApiServer:
         clock: wall and monotonic time.
         metrics: what is measured.
         page: folder of the page's files; None = the one shipped.
+        watched: told, on the loop, which tokens WebSocket clients watch.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class ApiServer:
         *,
         metrics: ApiMetrics | None = None,
         page: Path | None = None,
+        watched: Watched = untold,
     ) -> None:
         self._options = options
         self._market = market
@@ -85,7 +88,7 @@ class ApiServer:
         self._seen_ready = False
         sources = replace(sources, readiness=self._ready)
         self._answers = Answers(market, options, sources, clock, self._routes)
-        self._hub = Hub(market, options, clock, sources.lag_ms, self._metrics)
+        self._hub = Hub(market, options, clock, sources.lag_ms, self._metrics, watched)
         self._sessions = Sessions(market, self._hub, options, clock, sources.readiness)
         self._gate: Gate | None = None
         self._listener: asyncio.Server | None = None

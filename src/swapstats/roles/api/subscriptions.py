@@ -3,6 +3,7 @@
 Lives on the event loop beside the market; writes to no socket.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -24,7 +25,14 @@ from swapstats.roles.api.watch import (
     TokenWatch,
 )
 
+Watched = Callable[[str, bool], None]
+"""Told (key, True) when a token gets its first watcher, (key, False) when it loses its last."""
+
 _LONG_AGO_MS = -(1 << 60)
+
+
+def untold(_key: str, _watched: bool) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +58,15 @@ class Subscriptions:
     Args:
         market: all tokens.
         options: limits.
+        watched: told of every token that is watched from now on, or no more.
 
     Attributes:
         pending: clients with dirty subscriptions, in order.
     """
 
-    def __init__(self, market: Market, options: ApiOptions) -> None:
+    def __init__(self, market: Market, options: ApiOptions, watched: Watched = untold) -> None:
         self.pending: dict[Client, None] = {}
+        self._tell_watched = watched
         self._market = market
         self._options = options
         self._tokens: dict[int, TokenWatch] = {}
@@ -96,6 +106,7 @@ class Subscriptions:
             self._tokens[index] = watch
             self._make_room()
             self._watched[index] = True
+            self._tell_watched(self._market.key(index), True)
         sub = TokenSub(wanted.channel, watch, client.quoted)
         watch.subs[sub] = client
         client.subs[wanted.channel] = sub
@@ -149,6 +160,7 @@ class Subscriptions:
                 del self._tokens[sub.watch.index]
                 self._watched[sub.watch.index] = False
                 self._changed.discard(sub.watch.index)
+                self._tell_watched(self._market.key(sub.watch.index), False)
         else:
             del sub.watch.subs[sub]
             if not sub.watch.subs:

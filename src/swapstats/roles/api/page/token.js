@@ -10,6 +10,7 @@ import { fillingText, momentText, spanOf, spanText } from "./span.js";
 const SPAN = "15m";
 const SERIES_MIN_MS = 1_000;
 const UNKNOWN_RETRY_MS = 5_000;
+const NO_SERIES = "urn:swapstats:problem:no-series";
 
 const ROWS = [
   ...FIELDS.slice(0, 3),
@@ -97,6 +98,7 @@ export class TokenView {
     this.copy.hidden = true;
     this.message.hidden = true;
     this.body.hidden = true;
+    this.plot.node.hidden = false;
     this.plot.show(null, spanOf(SPAN));
     this.#subscribe();
     this.name.focus({ preventScroll: true });
@@ -262,10 +264,11 @@ export class TokenView {
         asking.signal,
       );
       if (this.#id === id) this.plot.show(series, spanOf(SPAN));
-    } catch {
-      // The plot keeps what it shows; the next bucket asks again.
+    } catch (error) {
+      // The plot keeps what it shows; the next bucket asks again, unless there are none here.
+      if (this.#id === id) this.plot.node.hidden = error.problem?.type === NO_SERIES;
     }
-    if (this.#id !== id) return;
+    if (this.#id !== id || this.plot.node.hidden) return;
     this.#seriesTimer = 0;
     if (!document.hidden && this.#data) this.#refresh(Math.max(this.#stepMs, SERIES_MIN_MS));
   }

@@ -1,0 +1,147 @@
+"""One aggregator of a group: the broker's partitions, Redis and NATS behind them."""
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING
+
+from swapstats import __version__
+from swapstats.adapters.kafka.dead_letters import KafkaDeadLetters
+from swapstats.adapters.kafka.subscription import KafkaSubscription
+from swapstats.adapters.nats.publisher import NatsTokenPublisher
+from swapstats.adapters.redis.cluster_facts import RedisClusterFacts
+from swapstats.adapters.redis.hot_store import RedisHotStore
+from swapstats.adapters.system_clock import SystemClock
+from swapstats.core.hash_key import HashKey
+from swapstats.core.shard_config import ShardConfig
+from swapstats.observability.logs import Logs
+from swapstats.observability.metrics import Metrics
+from swapstats.observability.metrics_server import MetricsServer
+from swapstats.observability.stream_figures import StreamFigures
+from swapstats.ports.swap_subscription import PartitionOwner
+from swapstats.roles.aggregator.group import GroupAggregator
+from swapstats.roles.aggregator.options import AggregatorOptions
+from swapstats.roles.aggregator.publisher import ShardPublisher
+from swapstats.roles.service_time import ServiceTime
+from swapstats.settings import Settings
+from swapstats.wiring.brokers import (
+    checkpoint_store,
+    kafka_address,
+    nats_servers,
+    redis_url,
+    subscription_options,
+)
+from swapstats.wiring.service import RunFlags
+
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+
+
+class AggregateService:
+    """One process that aggregates the partitions its group gives it.
+
+    Args:
+        settings: the effective settings.
+        flags: what this start asks for.
+        logs: where lines go.
+    """
+
+    def __init__(self, settings: Settings, flags: RunFlags, logs: Logs) -> None:
+        self._settings = settings
+        self._flags = flags
+        self._log: BoundLogger = logs.logger("aggregate")
+        self._clock = SystemClock()
+        self._time = ServiceTime(self._clock, settings.app.clock_jump_ms)
+        self._metrics = Metrics()
+
+    def run(self, stop: threading.Event) -> None:
+        """Live until `stop` is set.
+
+        Raises:
+            SwapstatsError: what made it fail.
+        """
+        with contextlib.ExitStack() as opened:
+            aggregator = self._open(opened)
+            if self._settings.metrics.prometheus is not None:
+                address = str(self._settings.metrics.prometheus)
+                server = MetricsServer(self._metrics.registry, address)
+                opened.callback(server.close)
+                self._log.info("metrics", address=server.address)
+            self._log.info("started", version=__version__, group=self._settings.ingest.group_id)
+            aggregator.run(stop)
+            self._log.info("stopped")
+
+    def _open(self, opened: contextlib.ExitStack) -> GroupAggregator:
+        settings = self._settings
+        key = self._agree(opened)
+        store = opened.enter_context(contextlib.closing(checkpoint_store(settings)))
+        publisher = self._publisher(opened)
+        address = kafka_address(settings)
+        letters = opened.enter_context(
+            contextlib.closing(KafkaDeadLetters(address, settings.ingest.topic))
+        )
+        partitions = settings.ingest.topic_cfg.partitions
+
+        def config_of(partition: int) -> ShardConfig:
+            return ShardConfig(
+                partition=partition,
+                spec=settings.windows,
+                key=key,
+                grace_ms=settings.app.grace_ms,
+                late=settings.app.late,
+                max_ahead_ms=settings.app.max_ahead_ms,
+                tokens_max=max(1, settings.app.tokens_max // partitions),
+            )
+
+        def subscribe(owner: PartitionOwner) -> KafkaSubscription:
+            return KafkaSubscription(
+                address,
+                settings.ingest.topic,
+                settings.ingest.group_id,
+                owner,
+                subscription_options(settings),
+            )
+
+        return GroupAggregator(
+            config_of,
+            subscribe,
+            store,
+            letters,
+            publisher,
+            StreamFigures(self._metrics),
+            self._time.now_ms,
+            AggregatorOptions(
+                chunk_bytes_max=settings.ingest.read_bytes_max,
+                snapshot_interval_ms=settings.app.snapshot_interval_ms,
+                accept_gap=self._flags.accept_gap,
+                rebuild=self._flags.rebuild,
+            ),
+        )
+
+    def _agree(self, opened: contextlib.ExitStack) -> HashKey:
+        """Agree with all other processes on partitions and windows; returns the hash key."""
+        settings = self._settings
+        facts = opened.enter_context(
+            contextlib.closing(RedisClusterFacts(redis_url(settings), settings.stores.redis.prefix))
+        )
+        facts.agree(
+            {
+                "partitions": settings.ingest.topic_cfg.partitions,
+                "step_ms": settings.windows.step_ms,
+                "widths_ms": list(settings.windows.widths_ms),
+            }
+        )
+        facts.origin()
+        return HashKey.of(facts.hash_key())
+
+    def _publisher(self, opened: contextlib.ExitStack) -> ShardPublisher:
+        """Make what carries statistics to the hot store and to NATS, and start it."""
+        settings = self._settings
+        hot = opened.enter_context(
+            contextlib.closing(RedisHotStore(redis_url(settings), settings.stores.redis.prefix))
+        )
+        servers = nats_servers(settings)
+        feed = NatsTokenPublisher(servers) if servers else None
+        publisher = ShardPublisher(hot, feed, self._clock)
+        publisher.start()
+        opened.callback(publisher.close)
+        return publisher

@@ -1,0 +1,204 @@
+"""Sources into the log on brokers: `swapstats ingest`.
+
+Nothing is aggregated here. While the brokers are away, sources wait; what was taken from them is
+written when the brokers are back, at most twice.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swapstats import __version__
+from swapstats.adapters.kafka.log import KafkaSwapLog
+from swapstats.adapters.system_clock import SystemClock
+from swapstats.errors import Rejected, Transient
+from swapstats.model.record import MessageBlock, RecordBatch
+from swapstats.observability.logs import Logs
+from swapstats.observability.metrics import Metrics
+from swapstats.observability.stream_figures import StreamFigures
+from swapstats.ports.source import Source
+from swapstats.ports.swap_log import SwapLog
+from swapstats.roles.ingest import Ingest
+from swapstats.settings import Settings
+from swapstats.wiring.brokers import PLACING_KEY, kafka_address
+from swapstats.wiring.listening import observability_servers
+
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+
+
+class PatientLog:
+    """A log that writes a block again for as long as its brokers are away.
+
+    Sources that cannot be read twice lose nothing then. A block written again may be there
+    already: the windows recognise duplicates.
+
+    Args:
+        log: where messages go.
+        on_trouble: called from the writer's thread with each failure, and with "" once it is over.
+    """
+
+    def __init__(self, log: SwapLog, on_trouble: Callable[[str], None]) -> None:
+        self._log = log
+        self._on_trouble = on_trouble
+        self._given_up = threading.Event()
+
+    @property
+    def partition_count(self) -> int:
+        """Number of partitions."""
+        return self._log.partition_count
+
+    def position(self, source: str) -> str | None:
+        """Where a source stood when its last message was appended; None if never."""
+        return self._log.position(source)
+
+    def append(
+        self,
+        block: MessageBlock,
+        partitions: NDArray[np.int32],
+        append_ms: int,
+        positions: Mapping[str, str],
+    ) -> None:
+        """Append messages, however long it takes.
+
+        Raises:
+            Transient: `give_up` was called meanwhile; the block may be in the log or not.
+        """
+        is_troubled = False
+        while True:
+            try:
+                self._log.append(block, partitions, append_ms, positions)
+            except Transient as error:
+                is_troubled = True
+                self._on_trouble(str(error))
+                if self._given_up.wait(error.retry_after_ms / 1_000):
+                    raise
+            else:
+                if is_troubled:
+                    self._on_trouble("")
+                return
+
+    def give_up(self) -> None:
+        """Let a waiting append fail; the position before it stands."""
+        self._given_up.set()
+
+    def start_offsets(self) -> list[int]:
+        """First offset still held, by partition."""
+        return self._log.start_offsets()
+
+    def end_offsets(self) -> list[int]:
+        """Offset the next record will get, by partition."""
+        return self._log.end_offsets()
+
+    def read(self, partition: int, offset: int, bytes_max: int) -> RecordBatch | None:
+        """Read records; see `SwapLogReader.read`."""
+        return self._log.read(partition, offset, bytes_max)
+
+    def trim(self, before_ms: int, bytes_max: int, keep_from: list[int]) -> int:
+        """Drop whole old record groups; returns their number."""
+        return self._log.trim(before_ms, bytes_max, keep_from)
+
+    def close(self) -> None:
+        """Release connections."""
+        self._log.close()
+
+
+class IngestService:
+    """One process that writes sources into the log.
+
+    Args:
+        settings: the effective settings.
+        logs: where lines go.
+    """
+
+    def __init__(self, settings: Settings, logs: Logs) -> None:
+        self._settings = settings
+        self._log: BoundLogger = logs.logger("ingest")
+        self._clock = SystemClock()
+        self._metrics = Metrics()
+        self._troubled = False
+
+    async def run(
+        self, sources: list[Source], stop: asyncio.Event, on_started: Callable[[], None]
+    ) -> None:
+        """Live until `stop` is set, all sources have ended, or the log cannot be written.
+
+        Args:
+            sources: where swaps come from.
+            stop: set it to end gracefully.
+            on_started: called once the log is open.
+
+        Raises:
+            Rejected: a source could not go on; told after the others have ended.
+            Transient: the brokers cannot be reached at the start.
+            SwapstatsError: what made it fail.
+        """
+        settings = self._settings
+        with contextlib.ExitStack() as opened:
+            kafka = await asyncio.to_thread(
+                KafkaSwapLog,
+                kafka_address(settings),
+                settings.ingest.topic,
+                PLACING_KEY,
+                settings.ingest.topic_cfg.partitions,
+            )
+            log = PatientLog(kafka, self._note_trouble)
+            opened.callback(log.close)
+            for server in observability_servers(settings, self._metrics, self._log):
+                opened.callback(server.close)
+            ingest = Ingest(
+                log, PLACING_KEY, self._clock.wall_ms, lambda: None, StreamFigures(self._metrics)
+            )
+            opened.callback(ingest.close)
+            opened.callback(log.give_up)
+            self._metrics.ready_gauge.set(1)
+            self._log.info("started", version=__version__, topic=settings.ingest.topic)
+            on_started()
+            await self._work(ingest, log, sources, stop)
+            self._log.info("stopped")
+
+    async def _work(
+        self, ingest: Ingest, log: PatientLog, sources: list[Source], stop: asyncio.Event
+    ) -> None:
+        refusals: list[Rejected] = []
+        pumps = [asyncio.create_task(self._pump(ingest, source, refusals)) for source in sources]
+        everything = asyncio.gather(*pumps)
+        stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({everything, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if everything.done():
+                everything.result()
+        finally:
+            log.give_up()
+            for task in (stopping, *pumps):
+                task.cancel()
+            await asyncio.gather(stopping, everything, *pumps, return_exceptions=True)
+        if refusals:
+            raise refusals[0]
+
+    async def _pump(self, ingest: Ingest, source: Source, refusals: list[Rejected]) -> None:
+        """Write a source into the log; one that cannot go on does not keep others from it."""
+        self._log.info("source", name=source.name)
+        try:
+            await ingest.pump(source)
+        except Rejected as error:
+            self._log.error("source failed", name=source.name, error=str(error))
+            refusals.append(error)
+        else:
+            self._log.info("source ended", name=source.name)
+
+    def _note_trouble(self, said: str) -> None:
+        """Tell the first failure of a row, and the end of it."""
+        if bool(said) == self._troubled:
+            return
+        self._troubled = bool(said)
+        self._metrics.ready_gauge.set(not said)
+        if said:
+            self._log.warning("waiting for the brokers", error=said)
+        else:
+            self._log.info("the brokers are back")

@@ -1,0 +1,103 @@
+"""Roles as processes on real servers, and what the log in Kafka says they must show."""
+
+import subprocess
+import sys
+from decimal import Decimal, localcontext
+from pathlib import Path
+
+from tests.end_to_end.service_process import ServiceProcess, clean_environment
+
+from swapstats.adapters.kafka.client import KafkaAddress
+from swapstats.adapters.kafka.log import KafkaSwapLog
+from swapstats.core.column_recount import ColumnRecount
+from swapstats.core.decode import choose_partitions
+from swapstats.core.demo_market import DemoMarket
+from swapstats.core.hash_key import HashKey
+from swapstats.model.record import MessageBlock
+from swapstats.model.stats import WindowStats
+from swapstats.model.window import WindowSpec
+
+ANY_KEY = HashKey.of(bytes(16))
+SLICE_MS = 100
+
+
+class RoleProcess(ServiceProcess):
+    """One life of one role.
+
+    Args:
+        role: `aggregate` or `serve`.
+        config: the stack's configuration.
+        said_dir: where its log lines are kept, a file for each life.
+        arguments: further ones.
+    """
+
+    def __init__(self, role: str, config: Path, said_dir: Path, *arguments: str) -> None:
+        life = sum(1 for _ in said_dir.glob(f"{role}.*.log"))
+        self._said = said_dir / f"{role}.{life}.log"
+        command = [sys.executable, "-m", "swapstats", role, "--config", str(config)]
+        command += ["--log-format", "json", *arguments]
+        for name in ("prometheus", "pprof"):
+            command += ["--set", f"metrics.{name}=127.0.0.1:0"]
+        with self._said.open("wb") as said:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                env=clean_environment(),
+            )
+
+
+class MarketFeed:
+    """The demo market, written into the topic by this process."""
+
+    def __init__(self, address: KafkaAddress, topic: str, begins_ms: int, seed: int) -> None:
+        self.log = KafkaSwapLog(address, topic, ANY_KEY)
+        self._market = DemoMarket(seed, 200, 1_000)
+        self._at_ms = begins_ms // SLICE_MS * SLICE_MS
+
+    def write(self, slices: int) -> None:
+        """Append the next tenths of a second of the market."""
+        for _ in range(slices):
+            block = MessageBlock.of(self._market.slice(self._at_ms))
+            partitions = choose_partitions(block, ANY_KEY, self.log.partition_count, self._at_ms)
+            self.log.append(block, partitions, self._at_ms, {})
+            self._at_ms += SLICE_MS
+
+
+def recounted(
+    log: KafkaSwapLog, spec: WindowSpec, t_ms: int, max_ahead_ms: int, grace_ms: int
+) -> dict[str, dict[str, WindowStats]]:
+    """What the whole log says of every token at T: key -> window name -> statistics."""
+    found: dict[str, dict[str, WindowStats]] = {}
+    starts, ends = log.start_offsets(), log.end_offsets()
+    for partition in range(log.partition_count):
+        recount = ColumnRecount(spec, t_ms, ANY_KEY, max_ahead_ms, grace_ms, refuses_late=False)
+        offset = starts[partition]
+        while offset < ends[partition]:
+            batch = log.read(partition, offset, 1 << 20)
+            assert batch is not None
+            recount.feed(batch)
+            offset = batch.next_offset
+        for key, stats in recount.windows().items():
+            found[key] = dict(zip(spec.names, stats, strict=True))
+    return found
+
+
+def as_stats(told: dict[str, object]) -> WindowStats:
+    """A window of an answer, as exact integers."""
+
+    def scaled(name: str, digits: int) -> int:
+        with localcontext(prec=100):
+            return int(Decimal(str(told[name])).scaleb(digits))
+
+    return WindowStats(
+        vol_usd=scaled("vol_usd", 6),
+        vol_token=scaled("vol_token", 18),
+        trades=scaled("trades", 0),
+        buy=scaled("buy", 0),
+        sell=scaled("sell", 0),
+        buy_usd=scaled("buy_usd", 6),
+        sell_usd=scaled("sell_usd", 6),
+        unpriced=scaled("unpriced", 0),
+    )
