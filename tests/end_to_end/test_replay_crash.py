@@ -318,10 +318,10 @@ def test_a_restart_goes_back_five_seconds_at_most(tmp_path: Path, rng: Random) -
 def test_a_signal_leaves_a_last_checkpoint(
     tmp_path: Path, rng: Random, number: signal.Signals, status: int
 ) -> None:
-    messages = market(rng, 3 * RATE)
+    messages = market(rng, 8 * RATE)
     recording = Recording(tmp_path, messages, ["--partitions", 2])
     saved = 0
-    for part in (0.2, 0.6):
+    for part in (0.2, 0.5):
         process = recording.start()
         target = int(len(messages) * part)
         wait(process, partial(recording.has_appended, target), "messages in the log")

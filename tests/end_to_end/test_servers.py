@@ -96,6 +96,8 @@ def test_two_of_each_and_one_is_killed(stack: LocalStack, tmp_path: Path) -> Non
         deployment.market.write(30)
         eventually(deployment.caught_up, WAIT_MS, "both APIs to show the whole log")
         assert deployment.expect_right() > 50
+        owned = [event for one in deployment.aggregators for event in one.events("partitions")]
+        assert owned
         before = [one["offset"] for one in deployment.apis[0].status()["partitions"]]
         deployment.aggregators[0].close()
         deployment.market.write(20)

@@ -35,6 +35,8 @@ from swapstats.wiring.service import RunFlags
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
 
+_LOOK_S = 1.0
+
 
 class AggregateService:
     """One process that aggregates the partitions its group gives it.
@@ -60,17 +62,46 @@ class AggregateService:
             SwapstatsError: what made it fail.
         """
         with contextlib.ExitStack() as opened:
-            aggregator = self._open(opened)
+            aggregator, publisher = self._open(opened)
             if self._settings.metrics.prometheus is not None:
                 address = str(self._settings.metrics.prometheus)
                 server = MetricsServer(self._metrics.registry, address)
                 opened.callback(server.close)
                 self._log.info("metrics", address=server.address)
             self._log.info("started", version=__version__, group=self._settings.ingest.group_id)
-            aggregator.run(stop)
+            ended = threading.Event()
+            watch = threading.Thread(
+                target=self._watch, args=(aggregator, publisher, ended), name="watch", daemon=True
+            )
+            watch.start()
+            try:
+                aggregator.run(stop)
+            finally:
+                ended.set()
+                watch.join()
             self._log.info("stopped")
 
-    def _open(self, opened: contextlib.ExitStack) -> GroupAggregator:
+    def _watch(
+        self, aggregator: GroupAggregator, publisher: ShardPublisher, ended: threading.Event
+    ) -> None:
+        """Once a second: say what changed of partitions, readiness and trouble."""
+        told: tuple[list[int], bool, str] = ([], False, "")
+        while not ended.wait(_LOOK_S):
+            status = aggregator.status
+            partitions = [place.partition for place in status.places]
+            now = (partitions, status.ready, aggregator.problem or publisher.problem)
+            self._metrics.ready_gauge.set(status.ready)
+            if now[0] != told[0]:
+                self._log.info("partitions", owned=partitions)
+            if now[1] != told[1]:
+                self._log.info("ready" if status.ready else "not ready", phase=status.phase)
+            if now[2] and now[2] != told[2]:
+                self._log.warning("trouble", reason=now[2])
+            if told[2] and not now[2]:
+                self._log.info("trouble is over")
+            told = now
+
+    def _open(self, opened: contextlib.ExitStack) -> tuple[GroupAggregator, ShardPublisher]:
         settings = self._settings
         key = self._agree(opened)
         store = opened.enter_context(contextlib.closing(checkpoint_store(settings)))
@@ -101,7 +132,7 @@ class AggregateService:
                 subscription_options(settings),
             )
 
-        return GroupAggregator(
+        aggregator = GroupAggregator(
             config_of,
             subscribe,
             store,
@@ -116,6 +147,7 @@ class AggregateService:
                 rebuild=self._flags.rebuild,
             ),
         )
+        return aggregator, publisher
 
     def _agree(self, opened: contextlib.ExitStack) -> HashKey:
         """Agree with all other processes on partitions and windows; returns the hash key."""
