@@ -23,11 +23,13 @@ Begin with `swapstats run` and open the address it names.
 app = App(name="swapstats", help=_HELP, version=__version__, help_format="markdown")
 _COMMANDS = {
     "run": "swapstats.cli.run:run_command",
+    "ingest": "swapstats.cli.ingest:ingest_command",
     "aggregate": "swapstats.cli.aggregate:aggregate_command",
     "serve": "swapstats.cli.serve:serve_command",
     "replay": "swapstats.cli.replay:replay_command",
     "stats": "swapstats.cli.stats:stats_command",
     "top": "swapstats.cli.stats:top_command",
+    "topics": "swapstats.cli.topics:app",
     "audit": "swapstats.cli.audit:audit_command",
     "explain": "swapstats.cli.explain:explain_command",
     "dead-letters": "swapstats.cli.dead_letters:dead_letters_command",

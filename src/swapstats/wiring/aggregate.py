@@ -25,6 +25,7 @@ from swapstats.roles.service_time import ServiceTime
 from swapstats.settings import Settings
 from swapstats.wiring.brokers import (
     checkpoint_store,
+    first_start,
     kafka_address,
     nats_servers,
     redis_url,
@@ -144,6 +145,7 @@ class AggregateService:
                 chunk_bytes_max=settings.ingest.read_bytes_max,
                 snapshot_interval_ms=settings.app.snapshot_interval_ms,
                 accept_gap=self._flags.accept_gap,
+                from_end=first_start(settings) == "latest",
                 rebuild=self._flags.rebuild,
             ),
         )

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,10 @@ from swapstats.roles.ingest import Ingest
 from swapstats.settings import Settings
 from swapstats.wiring.brokers import PLACING_KEY, kafka_address
 from swapstats.wiring.listening import observability_servers
+
+DELIVERY_MS: Final = 10_000
+"""How long a record waits for its acknowledgement before trouble is told and it is
+written again: longer than the election of a leader takes."""
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -140,14 +144,7 @@ class IngestService:
         """
         settings = self._settings
         with contextlib.ExitStack() as opened:
-            kafka = await asyncio.to_thread(
-                KafkaSwapLog,
-                kafka_address(settings),
-                settings.ingest.topic,
-                PLACING_KEY,
-                settings.ingest.topic_cfg.partitions,
-            )
-            log = PatientLog(kafka, self._note_trouble)
+            log = PatientLog(await asyncio.to_thread(self._open_log), self._note_trouble)
             opened.callback(log.close)
             for server in observability_servers(settings, self._metrics, self._log):
                 opened.callback(server.close)
@@ -161,6 +158,16 @@ class IngestService:
             on_started()
             await self._work(ingest, log, sources, stop)
             self._log.info("stopped")
+
+    def _open_log(self) -> KafkaSwapLog:
+        settings = self._settings
+        return KafkaSwapLog(
+            kafka_address(settings),
+            settings.ingest.topic,
+            PLACING_KEY,
+            settings.ingest.topic_cfg.partitions,
+            delivery_ms=DELIVERY_MS,
+        )
 
     async def _work(
         self, ingest: Ingest, log: PatientLog, sources: list[Source], stop: asyncio.Event

@@ -143,6 +143,15 @@ def test_other_settings_are_refused(rig: Rig, spec: WindowSpec) -> None:
         restored(rig, config, rig.checkpoints, OPTIONS, START_MS)
 
 
+def test_a_first_start_may_begin_at_the_end(rig: Rig) -> None:
+    """A rebuild does not: it wants what the log still holds."""
+    rig.append(*(swap(number, START_MS) for number in range(5)))
+    late = AggregatorOptions(from_end=True)
+    assert restored(rig, rig.config, rig.checkpoints, late, START_MS).next_offset == 5
+    again = AggregatorOptions(from_end=True, rebuild=True)
+    assert restored(rig, rig.config, rig.checkpoints, again, START_MS).next_offset == 0
+
+
 def test_another_clock_is_refused(rig: Rig) -> None:
     checkpointed(rig)
     with pytest.raises(SettingsMismatch, match="wall clock"):

@@ -106,7 +106,7 @@ class KafkaAddress:
     """
 
     brokers: str
-    properties: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not self.brokers:

@@ -13,6 +13,7 @@ class AggregatorOptions:
         tick_ms: longest time between two looks at the clock while nothing arrives.
         event_clock: True if T follows event times (replay).
         accept_gap: go on where the log begins if it no longer holds the offset to resume from.
+        from_end: without a checkpoint begin at the end of the log instead of its beginning.
         rebuild: throw the checkpoints away and read the log from its beginning.
     """
 
@@ -21,4 +22,5 @@ class AggregatorOptions:
     tick_ms: int = 100
     event_clock: bool = False
     accept_gap: bool = False
+    from_end: bool = False
     rebuild: bool = False

@@ -22,7 +22,7 @@ def restore_shard(
         first: first offset its log still holds.
         end: offset the next record of its log will get.
         store: where its checkpoints are.
-        options: `rebuild` and `accept_gap`.
+        options: `rebuild`, `accept_gap` and `from_end`.
         now_ms: the wall clock, for a gap that is accepted.
 
     Raises:
@@ -34,7 +34,8 @@ def restore_shard(
     epoch = store.acquire(config.partition)
     checkpoint = None if options.rebuild else store.load(config.partition)
     if checkpoint is None:
-        shard = Shard(config, epoch, first)
+        begins_late = options.from_end and not options.rebuild
+        shard = Shard(config, epoch, end if begins_late else first)
         shard.revision = _last_revision(store, config.partition) if options.rebuild else 0
         return shard
     shard = Shard.restore(config, checkpoint, epoch)
