@@ -50,7 +50,7 @@ bench: $(VENV)/.warm ## Measure every claim (about 10 minutes)
 prove: $(VENV)/.warm programs ## The long checks: 100 kills, many seeds
 	$(BIN)/python -m pytest -m prove --timeout 3600
 
-programs: ## Install Debian's chromium and redis-server if they are missing and can be installed
+programs: $(READY) ## Install Debian's chromium and redis-server if they are missing and can be installed
 	@for pair in chromium:chromium redis-server:redis-server; do \
 	  program=$${pair%%:*}; package=$${pair##*:}; \
 	  command -v $$program >/dev/null || { \
@@ -59,6 +59,10 @@ programs: ## Install Debian's chromium and redis-server if they are missing and 
 	      apt-get install -y -qq --no-install-recommends $$package >/dev/null; } || \
 	    echo "no $$program: its tests will be skipped (Debian: apt install $$package)"; }; \
 	done
+	@test -x $(BIN)/versitygw || { command -v go >/dev/null && \
+	  echo "building versitygw, an S3 server (once, about 2 minutes)" && \
+	  GOBIN="$(CURDIR)/$(BIN)" go install github.com/versity/versitygw/cmd/versitygw@v1.8.0; } || \
+	  echo "no versitygw: tests of checkpoints on S3 will be skipped (install Go to have it built)"
 
 clean: ## Remove what was made, but not data/
 	rm -rf $(VENV) build dist artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis
