@@ -134,7 +134,7 @@ def opened(config: ShardConfig, case: Case) -> Iterator[EnginePath | LogPath]:
     with open_bench_stores(artifacts, max(1, case.with_log)) as stores:
         path: EnginePath | LogPath
         if case.with_log:
-            path = LogPath(config, stores.log, stores.checkpoints, stores.dead_letters)
+            path = LogPath(config, stores.log, stores.make_aggregator)
         else:
             path = EnginePath(config, stores.checkpoints)
         try:

@@ -15,6 +15,7 @@ from swapstats.adapters.embedded.checkpoints import EmbeddedCheckpointStore
 from swapstats.adapters.embedded.journal import EmbeddedArchiveJournal
 from swapstats.core.archive_batcher import BatchLimits
 from swapstats.core.archive_rows import LATE_SIGN, RowRun
+from swapstats.core.batches import cut_batch
 from swapstats.core.hash_key import HashKey
 from swapstats.core.shard import Shard
 from swapstats.core.shard_config import ShardConfig
@@ -23,7 +24,7 @@ from swapstats.model.record import MessageBlock, RecordBatch
 from swapstats.model.window import WindowSpec
 from swapstats.ports.archive import ArchiveBatch
 from swapstats.roles.archive_lane import ReplayStep
-from swapstats.roles.archiver import Archiver, cut_batch
+from swapstats.roles.archiver import Archiver
 from swapstats.testing.manual_clock import ManualClock
 
 START_MS = 1_704_412_800_000
@@ -75,6 +76,9 @@ class MemoryArchive:
         for _, _, _, message in _rows(partition, batch.run):
             key = (partition, message)
             self.view[key] = sum(sign for part, _, sign, found in self.raw if (part, found) == key)
+
+    def end_offset(self, partition: int) -> int:
+        return max((row[1] + 1 for row in self.raw if row[0] == partition), default=0)
 
     def close(self) -> None:
         """Nothing to release."""

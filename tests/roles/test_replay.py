@@ -106,7 +106,7 @@ async def test_a_cancelled_replay_leaves_a_checkpoint_and_goes_on(rig: Rig) -> N
     assert saved.header.next_offset == 120
     again = Run(rig)
     await again.go(FileLike())
-    assert again.aggregator._begun == {0: 120}
+    assert again.aggregator._owned[0].begun == 120
     assert sum(rig.log.end_offsets()) == 200
 
 

@@ -69,7 +69,7 @@ def test_after_a_trim_a_restart_goes_on_and_a_rebuild_gives_the_same(rig: Rig) -
         rig.clock.advance(1_000)
     retention = Retention(shortest_age_ms(SHORT, 0), 0)
     assert trim(rig.log, retention, rig.clock.wall_ms(), aggregator.safe_offsets()) > 0
-    aggregator.poll()
+    aggregator.turn()
     again, _ = rig.living()
     rebuilt, _ = rig.living(rebuild=True)
     assert held(aggregator) == held(again) == held(rebuilt) == rig.recounted(rig.clock.wall_ms())

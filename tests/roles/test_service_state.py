@@ -9,7 +9,8 @@ from tests.roles.aggregator.rig import START_MS, Rig, drain, swap
 from swapstats.errors import Rejected
 from swapstats.model.health import Readiness, SourceState
 from swapstats.ports.source import Source, SourceBatch, SourceStatus
-from swapstats.roles.aggregator.run import Aggregator, AggregatorStatus, Place
+from swapstats.roles.aggregator.run import Aggregator
+from swapstats.roles.aggregator.status import AggregatorStatus, Place
 from swapstats.roles.service_state import NOTES_MAX, ServiceWatch
 from swapstats.roles.service_time import ServiceTime
 
@@ -45,7 +46,7 @@ def test_readiness_tells_each_phase_and_its_progress(rig: Rig) -> None:
     assert watch.readiness() == Readiness(False, 0.0, "restoring after a start", 1_000)
     aggregator.restore()
     assert watch.readiness() == Readiness(False, 0.5, "catching up after a start", 1_000)
-    aggregator.poll()
+    aggregator.turn()
     assert watch.readiness() == Readiness(False, 0.625, "catching up after a start", 1_000)
     drain(aggregator)
     assert watch.readiness() == Readiness(True)
@@ -58,7 +59,7 @@ def test_a_held_clock_is_not_ready_and_says_why_everywhere(rig: Rig) -> None:
     watch.notes.append("a note")
     assert watch.readiness().ready
     rig.clock.jump(3 * HOUR_MS)
-    aggregator.poll()
+    aggregator.turn()
     assert aggregator.shards[0].t_ms == START_MS, "no tick across the jump"
     told = watch.readiness()
     assert not told.ready
@@ -66,7 +67,7 @@ def test_a_held_clock_is_not_ready_and_says_why_everywhere(rig: Rig) -> None:
     assert "jumped forward by 3 h" in told.reason
     assert watch.service().warnings == (told.reason, "a note")
     time.confirm()
-    aggregator.poll()
+    aggregator.turn()
     assert watch.readiness().ready
     assert watch.service().warnings == ("a note",)
     assert aggregator.shards[0].t_ms == START_MS + 3 * HOUR_MS
@@ -78,7 +79,7 @@ def test_unread_records_without_progress_are_unhealthy(rig: Rig) -> None:
     watch = watching(rig, aggregator)
     assert watch.health().healthy, "nothing was seen yet"
     rig.append(swap(1, START_MS), swap(2, START_MS))
-    aggregator.poll()
+    aggregator.turn()
     watch.look()
     rig.clock.advance(29_999)
     watch.look()
@@ -89,7 +90,7 @@ def test_unread_records_without_progress_are_unhealthy(rig: Rig) -> None:
     assert watch.health().reason == (
         "partition 0 has 1 unread records and made no progress for 30 s"
     )
-    aggregator.poll()
+    aggregator.turn()
     watch.look()
     assert watch.health().healthy
     rig.clock.advance(10 * HOUR_MS)

@@ -28,12 +28,11 @@ from swapstats.model.record import MessageBlock
 from swapstats.model.window import WindowSpec
 from swapstats.ports.observer import Silent
 from swapstats.roles.aggregator.options import AggregatorOptions
-from swapstats.roles.aggregator.run import Aggregator
 from swapstats.roles.report import render_report
 from swapstats.testing.faults import Fault, FaultPlan, InjectedCrash
 from swapstats.testing.manual_clock import ManualClock
 from swapstats.testing.wire_streams import StreamShape, random_stream, shuffled, spelled
-from swapstats.wiring.embedded import NoFanOut
+from swapstats.wiring.embedded import NoFanOut, embedded_aggregator
 
 POINTS = (*LOG_POINTS, *CHECKPOINT_POINTS)
 WINDOWS = {"10s": 10_000, "1m": 60_000}
@@ -93,14 +92,19 @@ class World:
         self.log = EmbeddedSwapLog(directory / "log.db", PARTITIONS, faults=self._step)
         self.store = EmbeddedCheckpointStore(directory / "checkpoints.db", faults=self._step)
         self.letters = EmbeddedDeadLetterStore(directory / "dead-letters.db")
-        configs = [
-            ShardConfig(partition, SPEC, KEY, event_clock=stream.event_clock, max_ahead_ms=None)
-            for partition in range(PARTITIONS)
-        ]
         now_ms: Callable[[], int] = (lambda: 0) if stream.event_clock else self.clock.wall_ms
         options = AggregatorOptions(chunk_bytes_max=3_000, event_clock=stream.event_clock)
-        self.aggregator = Aggregator(
-            configs, self.log, self.store, self.letters, NoFanOut(), Silent(), now_ms, options
+        self.aggregator = embedded_aggregator(
+            lambda partition: ShardConfig(
+                partition, SPEC, KEY, event_clock=stream.event_clock, max_ahead_ms=None
+            ),
+            self.log,
+            self.store,
+            self.letters,
+            NoFanOut(),
+            Silent(),
+            now_ms,
+            options,
         )
 
     def _step(self, point: str) -> None:
@@ -187,7 +191,7 @@ class Story:
                 shard = world.aggregator.shards[partition]
                 assert shard.next_offset == checkpoint.header.next_offset
                 assert shard.t_ms >= checkpoint.header.t_ms
-        steps = (world.append, world.aggregator.poll, world.aggregator.checkpoint, world.trim)
+        steps = (world.append, world.aggregator.turn, world.aggregator.checkpoint, world.trim)
         for _ in range(ROUNDS_MAX):
             if world.is_done():
                 world.set_clock()

@@ -1,8 +1,9 @@
 """`swapstats bench`: what this machine makes of it, in less than a minute."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from swapstats.adapters.embedded.checkpoints import EmbeddedCheckpointStore
 from swapstats.adapters.embedded.dead_letters import EmbeddedDeadLetterStore
 from swapstats.adapters.embedded.log import EmbeddedSwapLog
+from swapstats.core.shard_config import ShardConfig
+from swapstats.ports.observer import Silent
+from swapstats.roles.aggregator.options import AggregatorOptions
+from swapstats.roles.aggregator.run import Aggregator
 from swapstats.roles.bench.quick import BenchStores, Sizes, measure_quickly
+from swapstats.wiring.embedded import NoFanOut, embedded_aggregator
 
 
 def bench_command(
@@ -72,8 +78,23 @@ def open_bench_stores(folder: Path | None, partitions: int) -> Iterator[BenchSto
         log = EmbeddedSwapLog(place / "log.db", partitions)
         checkpoints = EmbeddedCheckpointStore(place / "checkpoints.db")
         dead_letters = EmbeddedDeadLetterStore(place / "dead-letters.db")
+
+        def make_aggregator(
+            config: ShardConfig, now_ms: Callable[[], int], options: AggregatorOptions
+        ) -> Aggregator:
+            return embedded_aggregator(
+                lambda partition: replace(config, partition=partition),
+                log,
+                checkpoints,
+                dead_letters,
+                NoFanOut(),
+                Silent(),
+                now_ms,
+                options,
+            )
+
         try:
-            yield BenchStores(log, checkpoints, dead_letters)
+            yield BenchStores(log, checkpoints, make_aggregator)
         finally:
             dead_letters.close()
             checkpoints.close()

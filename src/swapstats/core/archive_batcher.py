@@ -33,6 +33,8 @@ class BatchLimits:
         rows_max: rows of one batch.
         months_max: calendar months one batch may touch: each is a part of every table.
         steps_max: applied batches one batch may span.
+        offsets_max: offsets one batch may span, but for a single apply that spans more: so far
+            below its newest row the archive is known to be whole.
         inserts_per_s_max: inserts a second over all partitions of one process; with more
             partitions each waits longer, because small parts cost the archive more than rows do.
     """
@@ -42,6 +44,7 @@ class BatchLimits:
     rows_max: int = 50_000
     months_max: int = 50
     steps_max: int = 500
+    offsets_max: int = 200_000
     inserts_per_s_max: int = 20
 
     def delay_of(self, partitions: int) -> int:
@@ -182,7 +185,8 @@ class ArchiveBatcher:
             room = self._room(piece.run, rows, months)
             if room < len(piece.run):
                 return end if room == 0 else int(piece.run.offsets[room - 1]) + 1
-            if number == self.limits.steps_max:
+            is_wide = number and piece.next_offset - self.first_offset > self.limits.offsets_max
+            if is_wide or number == self.limits.steps_max:
                 return end
             rows += room
             months.update(np.unique(piece.run.months).tolist())

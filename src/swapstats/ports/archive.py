@@ -29,6 +29,8 @@ class BatchNote(msgspec.Struct, frozen=True, kw_only=True):
             so making the range again takes the same moments.
         noted_ms: wall clock when it was first written down.
         inserted: True once the archive has it; from the start if there are no rows.
+        doubtful: True if the archive may have rows of the range from batches that nobody knows
+            any more: it is verified instead of inserted.
     """
 
     partition: int
@@ -41,6 +43,7 @@ class BatchNote(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[tuple[int, int], ...]
     noted_ms: int
     inserted: bool = False
+    doubtful: bool = False
 
 
 def expect_same_rows(held: BatchNote, made: BatchNote) -> None:
@@ -143,6 +146,14 @@ class Archive(Protocol):
         Raises:
             Transient: the archive cannot take it now; verify it again.
             StoreError: the archive refuses it for good.
+        """
+        ...
+
+    def end_offset(self, partition: int) -> int:
+        """Offset after the newest row of a partition of this log; 0 if there is none.
+
+        Raises:
+            Transient: the archive cannot be reached.
         """
         ...
 

@@ -41,8 +41,12 @@ class SwapSubscription(Protocol):
         """Partitions of the whole log."""
         ...
 
-    def poll(self, timeout_ms: int) -> list[RecordBatch]:
+    def poll(self, timeout_ms: int, *, hold: bool = False) -> list[RecordBatch]:
         """Give the next records, waiting up to `timeout_ms` for the first.
+
+        Args:
+            timeout_ms: longest wait.
+            hold: stay a member and take partitions over and up, but give no records: they wait.
 
         Returns:
             At most one batch of a partition, each going on where its last one ended; empty if

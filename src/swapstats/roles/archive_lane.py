@@ -14,6 +14,7 @@ does.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -24,6 +25,9 @@ from swapstats.errors import OffsetGone
 from swapstats.model.effects import ArchiveRows
 from swapstats.model.record import RecordBatch
 from swapstats.ports.archive import ArchiveBatch, BatchNote, JournalState, expect_same_rows
+
+_OFFER_BYTES: Final = 500
+"""What an offer takes beside its arrays, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,20 @@ class ReplayStep:
         return min(bounds if self.now_ms is None else [*bounds, self.now_ms])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Offer:
-    batch: RecordBatch
+    """What one apply made; `batch` is None while its records are only in the log."""
+
+    first_offset: int
+    next_offset: int
+    batch: RecordBatch | None
     rows: ArchiveRows
     moment_ms: int
+
+    @property
+    def decision_bytes(self) -> int:
+        rows = self.rows
+        return _OFFER_BYTES + rows.index.nbytes + rows.sign.nbytes + rows.late_index.nbytes
 
 
 class ArchiveLane:
@@ -71,6 +84,8 @@ class ArchiveLane:
         state: what the journal holds.
         limits: of batches.
         accept_gap: True to give up a noted range that the shard will not make again.
+        doubt_end: nobody knows what the archive has between the floor and this offset: the range
+            is made as one batch, to be verified. 0 = no such range.
 
     Attributes:
         batcher: rows that wait.
@@ -79,6 +94,8 @@ class ArchiveLane:
         given_up: noted ranges that will not be made again.
         steps: how to apply the next records again.
         flush_to: everything below is to be archived without waiting for more.
+        forget_to: notes of what lies below are not needed any more ...
+        forgotten: ... and were dropped up to here.
         is_released: True once the partition was given up.
 
     Raises:
@@ -94,13 +111,16 @@ class ArchiveLane:
         limits: BatchLimits,
         *,
         accept_gap: bool = False,
+        doubt_end: int = 0,
     ) -> None:
         self.partition = partition
         self.epoch = epoch
         self.in_flight: ArchiveBatch | None = None
-        self.flush_to = 0
+        self.flush_to = self.forget_to = self.forgotten = 0
         self.is_released = False
-        skip_to = max([state.floor, *(note.next_offset for note in state.notes if note.inserted)])
+        # The first note begins at the floor, also at one that the journal was never told.
+        known = [state.floor, *(note.first_offset for note in state.notes[:1])]
+        skip_to = max([*known, *(note.next_offset for note in state.notes if note.inserted)])
         self.given_up: list[BatchNote] = []
         self._owed: BatchNote | None = None
         for note in state.notes:
@@ -118,6 +138,7 @@ class ArchiveLane:
             self.given_up.append(note)
             skip_to = max(skip_to, note.next_offset)
         self.batcher = ArchiveBatcher(limits, max(from_offset, skip_to))
+        self._doubt_end = doubt_end if doubt_end > self.batcher.first_offset else 0
         self.closed_offset = self.batcher.first_offset
         self.steps = _steps(state, from_offset)
         self._inbox: deque[_Offer] = deque()
@@ -125,6 +146,8 @@ class ArchiveLane:
         self._offered_bytes = 0
         self._taken_bytes = 0
         self._row_bytes = 0
+        self._decided_bytes = 0
+        self._settled_bytes = 0
 
     @property
     def waiting_bytes(self) -> int:
@@ -132,35 +155,84 @@ class ArchiveLane:
         return self._offered_bytes - self._taken_bytes + self._row_bytes
 
     @property
+    def decision_bytes(self) -> int:
+        """Bytes of the decisions that wait, from any thread."""
+        return self._decided_bytes - self._settled_bytes
+
+    @property
     def is_starved(self) -> bool:
         """True if it cannot go on until more is offered, however much waits."""
-        return self._owed is not None and not self._inbox
+        return self._bound is not None and not self._inbox
 
-    def offer(self, batch: RecordBatch, rows: ArchiveRows, moment_ms: int) -> None:
-        """Take what one apply made."""
+    @property
+    def _bound(self) -> int | None:
+        """Where the next batch must end; None = wherever the limits say."""
+        owed = self._owed
+        return owed.next_offset if owed is not None else self._doubt_end or None
+
+    def offer(
+        self,
+        batch: RecordBatch,
+        rows: ArchiveRows,
+        moment_ms: int,
+        *,
+        keep_records: bool = True,
+    ) -> None:
+        """Take what one apply made.
+
+        Args:
+            batch: the records.
+            rows: what was decided.
+            moment_ms: T as the apply began.
+            keep_records: False to keep the decisions only; see `missing_range`.
+        """
+        offer = _Offer(
+            int(batch.offsets[0]),
+            batch.next_offset,
+            batch if keep_records else None,
+            rows,
+            moment_ms,
+        )
+        self._decided_bytes += offer.decision_bytes
+        if keep_records:
+            self._offered_bytes += len(batch.buffer)
+        self._inbox.append(offer)
+
+    def missing_range(self) -> tuple[int, int] | None:
+        """Offsets of records that were not kept and whose turn has come; None = none."""
+        if not self._inbox or not self._wants_more():
+            return None
+        offer = self._inbox[0]
+        return None if offer.batch is not None else (offer.first_offset, offer.next_offset)
+
+    def put_back(self, batch: RecordBatch) -> None:
+        """Take the records of `missing_range`, read again."""
         self._offered_bytes += len(batch.buffer)
-        self._inbox.append(_Offer(batch, rows, moment_ms))
+        self._inbox[0].batch = batch
 
     def take_in(self, now_ms: int) -> None:
         """Read offered rows until a batch could be full."""
         batcher = self.batcher
-        while self._inbox and (batcher.rows < batcher.limits.rows_max or self._is_short()):
-            offer = self._inbox.popleft()
-            self._taken_bytes += len(offer.batch.buffer)
-            next_offset = offer.batch.next_offset
-            if next_offset <= batcher.next_offset:
-                continue
-            rows = _from(offer.batch, offer.rows, batcher.next_offset)
-            run = read_rows(offer.batch, rows)
-            self._row_bytes += run.size_bytes
-            batcher.add(run, next_offset, offer.moment_ms, now_ms)
+        while self._inbox and self._wants_more():
+            offer = self._inbox[0]
+            if offer.next_offset > batcher.next_offset:
+                if offer.batch is None:
+                    return
+                rows = _from(offer.batch, offer.rows, batcher.next_offset)
+                run = read_rows(offer.batch, rows)
+                self._row_bytes += run.size_bytes
+                batcher.add(run, offer.next_offset, offer.moment_ms, now_ms)
+            self._inbox.popleft()
+            self._settled_bytes += offer.decision_bytes
+            if offer.batch is not None:
+                self._taken_bytes += len(offer.batch.buffer)
 
     def due_ms(self, delay_ms: int) -> int | None:
         """When something is to be done by the clock of `take_in`; None = nothing waits."""
         batcher = self.batcher
         if self.in_flight is not None:
             return 0
-        if self._owed is not None:
+        if self._bound is not None:
             return None if self._is_short() else 0
         if batcher.first_offset < self.flush_to and batcher.next_offset > batcher.first_offset:
             return 0
@@ -172,11 +244,12 @@ class ArchiveLane:
         Raises:
             SettingsMismatch: a range that was noted before came out otherwise.
         """
-        owed, self._owed = self._owed, None
-        draft = self.batcher.take(now_ms, None if owed is None else owed.next_offset)
+        bound, owed = self._bound, self._owed
+        draft = self.batcher.take(now_ms, bound)
         if draft is None:
             return None
-        note = self._note(draft, wall_ms)
+        note = self._note(draft, wall_ms, doubtful=owed is None and bound is not None)
+        self._owed, self._doubt_end = None, 0
         if owed is not None:
             expect_same_rows(owed, note)
             note = msgspec.structs.replace(owed, epoch=self.epoch)
@@ -191,10 +264,13 @@ class ArchiveLane:
         self.closed_offset = self.batcher.first_offset
 
     def _is_short(self) -> bool:
-        """True while the owed range is not offered whole."""
-        return self._owed is not None and self.batcher.next_offset < self._owed.next_offset
+        """True while the range that must be one batch is not offered whole."""
+        return self._bound is not None and self.batcher.next_offset < self._bound
 
-    def _note(self, draft: BatchDraft, wall_ms: int) -> BatchNote:
+    def _wants_more(self) -> bool:
+        return self.batcher.rows < self.batcher.limits.rows_max or self._is_short()
+
+    def _note(self, draft: BatchDraft, wall_ms: int, *, doubtful: bool) -> BatchNote:
         late_rows = int((draft.run.signs == LATE_SIGN).sum())
         return BatchNote(
             partition=self.partition,
@@ -207,6 +283,7 @@ class ArchiveLane:
             steps=draft.steps,
             noted_ms=wall_ms,
             inserted=len(draft.run) == 0,
+            doubtful=doubtful,
         )
 
 

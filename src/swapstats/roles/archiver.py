@@ -6,7 +6,9 @@ The contract with the aggregator's loop, for each partition:
    tick. It returns steps: the records up to each step's `next_offset` must be applied with
    `step.moment_ms(batch, now_ms)`, in batches cut at the steps' ends (`cut_batch`); meanwhile the
    shard must not tick. This makes ranges that were noted before come out equal.
-2. `has_room()` before each apply. False = wait: nothing is ever dropped.
+2. `has_room()` before each apply. False = wait: nothing is ever dropped. What waits for an archive
+   that is away is kept as decisions only, some bytes a record; the records are read again from the
+   log when their turn comes. So an outage costs the windows nothing for hours.
 3. `offer(partition, batch, rows, moment_ms)` after each apply of a batch, in order, every batch,
    rows or not. `moment_ms` is T as the apply began: `max(now_ms, shard.t_ms)`.
 4. A checkpoint whose header says `next_offset` may be saved once
@@ -14,6 +16,11 @@ The contract with the aggregator's loop, for each partition:
    the thread that saves waits. False = keep the older checkpoint; nothing is lost by that.
 5. `forget(partition, offset)` with the lower `next_offset` of the two revisions the store keeps.
 6. Giving a partition up: a last flush and checkpoint, then `release`. Losing it: `release` alone.
+   `take_fenced()` names what a newer owner has taken; it is released already.
+
+A journal that knows nothing of a partition although the archive has rows of it was lost. Batches
+are inserted in order, so all but the last are whole: everything more than the longest batch below
+the newest row is taken as archived, and the range up to that row is verified as one batch.
 
 What is done with a batch, in this order, each step repeatable after a crash before the next one:
 decide it, write its note (fenced by epoch), insert it under the name of its bounds, mark the note.
@@ -28,7 +35,6 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from swapstats.core.archive_batcher import BatchLimits
 from swapstats.errors import Fenced, Transient
@@ -39,12 +45,17 @@ from swapstats.ports.archive import (
     ArchiveBatch,
     ArchiveJournal,
     ArchiveObserver,
+    JournalState,
     SilentArchive,
 )
 from swapstats.ports.clock import Clock
+from swapstats.ports.swap_log import SwapLogReader
 from swapstats.roles.archive_lane import ArchiveLane, ReplayStep
+from swapstats.roles.log_range import read_range
 
 QUEUE_BYTES_MAX: Final = 64 << 20
+DECISION_BYTES_MAX: Final = 512 << 20
+"""About 80 million records: seven hours at 3,000 a second."""
 NAME_SPAN_MS: Final = 600_000
 """How long after its note a batch may be sent again under its name: half of what the default
 number of remembered blocks covers at 20 inserts a second."""
@@ -67,10 +78,18 @@ class Archiver:
         clock: both clocks.
         limits: of batches.
         observer: who measures.
-        queue_bytes_max: bytes of records that may wait before `has_room` says no; one batch more
-            may come.
+        log: where records are read again that did not fit into the queue; None = `has_room` says
+            no instead.
+        floor_of: offset of a partition below which somebody else archived (a log that was
+            copied); asked only while nothing else is known.
+        queue_bytes_max: bytes of records that are kept while they wait; one batch more may come.
+        decision_bytes_max: bytes of decisions that may wait before `has_room` says no.
         name_span_ms: how long after its note a batch may be sent again under its name.
         faults: called between any two steps, see FAULT_POINTS.
+
+    Attributes:
+        failure: what ended the thread, if anything did.
+        stale_notes: notes refused because a higher epoch exists.
     """
 
     def __init__(
@@ -81,7 +100,10 @@ class Archiver:
         limits: BatchLimits | None = None,
         observer: ArchiveObserver | None = None,
         *,
+        log: SwapLogReader | None = None,
+        floor_of: Callable[[int], int] = lambda _: 0,
         queue_bytes_max: int = QUEUE_BYTES_MAX,
+        decision_bytes_max: int = DECISION_BYTES_MAX,
         name_span_ms: int = NAME_SPAN_MS,
         faults: Callable[[str], None] | None = None,
     ) -> None:
@@ -90,16 +112,21 @@ class Archiver:
         self._clock = clock
         self._limits = limits or BatchLimits()
         self._observer = observer or SilentArchive()
+        self._log = log
+        self._floor_of = floor_of
         self._queue_bytes_max = queue_bytes_max
+        self._decision_bytes_max = decision_bytes_max
         self._name_span_ms = name_span_ms
         self._faults = faults or _no_faults
         self._lanes: dict[int, ArchiveLane] = {}
+        self._fenced: set[tuple[int, int]] = set()
         self._retry_ms = 0
         self._changed = threading.Condition()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.failure: BaseException | None = None
+        self.stale_notes = 0
 
     def resume(
         self, partition: int, epoch: int, from_offset: int, *, accept_gap: bool = False
@@ -119,9 +146,15 @@ class Archiver:
             Fenced: a higher epoch owns it.
             OffsetGone: rows that may not be in the archive lie before `from_offset`.
         """
-        state = self._journal.acquire(partition, epoch)
+        state, doubt_end = self._known(partition, self._journal.acquire(partition, epoch))
         lane = ArchiveLane(
-            partition, epoch, from_offset, state, self._limits, accept_gap=accept_gap
+            partition,
+            epoch,
+            from_offset,
+            state,
+            self._limits,
+            accept_gap=accept_gap,
+            doubt_end=doubt_end,
         )
         for note in lane.given_up:
             self._journal.note(msgspec.structs.replace(note, epoch=epoch, inserted=True))
@@ -134,16 +167,19 @@ class Archiver:
     def has_room(self) -> bool:
         """False while so much waits that the next apply must wait too."""
         self._raise_failure()
-        if self.waiting_bytes() < self._queue_bytes_max:
-            return True
-        return any(lane.is_starved for lane in self._all_lanes())
+        lanes = self._all_lanes()
+        if self._log is None:
+            has_room = self.waiting_bytes() < self._queue_bytes_max
+        else:
+            has_room = sum(lane.decision_bytes for lane in lanes) < self._decision_bytes_max
+        return has_room or any(lane.is_starved for lane in lanes)
 
     def waiting_bytes(self) -> int:
-        """Bytes of records that wait to be archived."""
+        """Bytes of records that wait in memory to be archived."""
         return sum(lane.waiting_bytes for lane in self._all_lanes())
 
     def offer(self, partition: int, batch: RecordBatch, rows: ArchiveRows, moment_ms: int) -> None:
-        """Take what one apply decided; never blocks.
+        """Take what one apply decided; never blocks. Of a partition given up, nothing is taken.
 
         Args:
             partition: the shard.
@@ -152,19 +188,26 @@ class Archiver:
             moment_ms: T as the apply began.
         """
         self._raise_failure()
-        self._lanes[partition].offer(batch, rows, moment_ms)
-        self._wake.set()
+        with self._changed:
+            lane = self._lanes.get(partition)
+        if lane is not None:
+            keep = self._log is None or self.waiting_bytes() < self._queue_bytes_max
+            lane.offer(batch, rows, moment_ms, keep_records=keep)
+            self._wake.set()
 
     def flushed_offset(self, partition: int) -> int:
         """Everything below it is in the archive, or made no rows."""
         self._raise_failure()
-        return self._lanes[partition].closed_offset
+        with self._changed:
+            lane = self._lanes.get(partition)
+        return 0 if lane is None else lane.closed_offset
 
     def ask_flush(self, partition: int, offset: int) -> None:
         """Archive everything below an offset without waiting for more."""
         with self._changed:
-            lane = self._lanes[partition]
-            lane.flush_to = max(lane.flush_to, offset)
+            lane = self._lanes.get(partition)
+            if lane is not None:
+                lane.flush_to = max(lane.flush_to, offset)
         self._wake.set()
 
     def flush(self, partition: int, offset: int, timeout_ms: int) -> bool:
@@ -177,7 +220,10 @@ class Archiver:
             self._wake.set()
             self._changed.wait_for(
                 lambda: (
-                    lane.closed_offset >= offset or lane.is_released or self.failure is not None
+                    lane.closed_offset >= offset
+                    or lane.is_released
+                    or self._stop.is_set()
+                    or self.failure is not None
                 ),
                 timeout_ms / 1_000,
             )
@@ -185,8 +231,18 @@ class Archiver:
         return lane.closed_offset >= offset
 
     def forget(self, partition: int, before_offset: int) -> None:
-        """Drop notes that no kept checkpoint can need; see the contract above."""
-        self._journal.forget(partition, before_offset)
+        """Let notes be dropped that no kept checkpoint can need; see the contract above."""
+        with self._changed:
+            lane = self._lanes.get(partition)
+            if lane is not None:
+                lane.forget_to = max(lane.forget_to, before_offset)
+        self._wake.set()
+
+    def take_fenced(self) -> set[tuple[int, int]]:
+        """(partition, epoch) whose newer owner was met since the last call; released already."""
+        with self._changed:
+            fenced, self._fenced = self._fenced, set()
+        return fenced
 
     def release(self, partition: int) -> None:
         """Give a partition up; what still waits of it is for its next owner."""
@@ -202,6 +258,8 @@ class Archiver:
         """End after the insert at hand, wait for that, and raise what failed."""
         self._stop.set()
         self._wake.set()
+        with self._changed:
+            self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
         self._raise_failure()
@@ -212,25 +270,55 @@ class Archiver:
         if now_ms < self._retry_ms:
             return self._retry_ms - now_ms
         lanes = self._all_lanes()
-        for lane in lanes:
-            lane.take_in(now_ms)
-        delay_ms = self._limits.delay_of(sum(1 for lane in lanes if lane.batcher.rows))
-        dues = [(due, lane) for lane in lanes if (due := lane.due_ms(delay_ms)) is not None]
-        if not dues:
-            return _IDLE_MS
-        due_ms, lane = min(dues, key=_by_age)
-        if due_ms > now_ms:
-            return due_ms - now_ms
+        lane: ArchiveLane | None = None
         try:
+            for lane in lanes:
+                self._take_in(lane, now_ms)
+            delay_ms = self._limits.delay_of(sum(1 for lane in lanes if lane.batcher.rows))
+            dues = [(due, lane) for lane in lanes if (due := lane.due_ms(delay_ms)) is not None]
+            if not dues:
+                return _IDLE_MS
+            due_ms, lane = min(dues, key=_by_age)
+            if due_ms > now_ms:
+                return due_ms - now_ms
             self._carry(lane, now_ms)
         except Transient as error:
-            self._observer.failed(lane.partition, str(error))
+            self._observer.failed(-1 if lane is None else lane.partition, str(error))
             self._retry_ms = now_ms + error.retry_after_ms
         except Fenced:
-            # Released while its batch was under way: whoever owns it now has the note.
-            if not lane.is_released:
+            if lane is None:
                 raise
+            # Whoever owns it now has the notes.
+            with self._changed:
+                if not lane.is_released:
+                    self.stale_notes += 1
+                    self._fenced.add((lane.partition, lane.epoch))
+                    self._release(lane.partition)
         return 0
+
+    def _known(self, partition: int, state: JournalState) -> tuple[JournalState, int]:
+        """Find what is archived although the journal does not know it; see the module.
+
+        Returns:
+            The state to go on from, and the end of the range that must be verified (0 = none).
+        """
+        if state.notes or state.floor:
+            return state, 0
+        floor = self._floor_of(partition)
+        end = self._archive.end_offset(partition)
+        if end <= floor:
+            return JournalState(floor, ()), 0
+        return JournalState(max(floor, end - 2 * self._limits.offsets_max), ()), end
+
+    def _take_in(self, lane: ArchiveLane, now_ms: int) -> None:
+        """Bring what was offered to the batcher, and drop notes that are not needed any more."""
+        if lane.forget_to > lane.forgotten:
+            self._journal.forget(lane.partition, lane.forget_to)
+            lane.forgotten = lane.forget_to
+        lane.take_in(now_ms)
+        while self._log is not None and (missing := lane.missing_range()) is not None:
+            lane.put_back(read_range(self._log, lane.partition, *missing))
+            lane.take_in(now_ms)
 
     def _carry(self, lane: ArchiveLane, now_ms: int) -> None:
         """Bring one batch into the archive; repeatable from its start at any point."""
@@ -243,7 +331,7 @@ class Archiver:
         self._journal.note(batch.note)
         self._faults("archive.noted")
         if not batch.note.inserted:
-            if self._is_forgotten(batch):
+            if batch.note.doubtful or self._is_forgotten(batch):
                 self._archive.verify(batch)
             else:
                 self._archive.insert(batch)
@@ -287,31 +375,6 @@ class Archiver:
     def _raise_failure(self) -> None:
         if self.failure is not None:
             raise self.failure
-
-
-def cut_batch(batch: RecordBatch, next_offset: int) -> tuple[RecordBatch, RecordBatch | None]:
-    """Cut a batch at an offset: what lies before it, and the rest if any.
-
-    Raises:
-        ValueError: nothing lies before it.
-    """
-    count = int(np.searchsorted(batch.offsets, next_offset))
-    if count == len(batch):
-        return batch, None
-    if count == 0:
-        raise ValueError(f"Expected records before offset {next_offset}, was none")
-    return _part(batch, 0, count), _part(batch, count, len(batch))
-
-
-def _part(batch: RecordBatch, begin: int, end: int) -> RecordBatch:
-    first, last = int(batch.bounds[begin]), int(batch.bounds[end])
-    return RecordBatch(
-        batch.partition,
-        batch.offsets[begin:end],
-        batch.append_ms[begin:end],
-        batch.buffer[first:last],
-        batch.bounds[begin : end + 1] - first,
-    )
 
 
 def _by_age(due: tuple[int, ArchiveLane]) -> tuple[int, float]:

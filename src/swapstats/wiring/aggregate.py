@@ -12,15 +12,14 @@ from swapstats.adapters.redis.cluster_facts import RedisClusterFacts
 from swapstats.adapters.redis.hot_store import RedisHotStore
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.core.hash_key import HashKey
-from swapstats.core.shard_config import ShardConfig
 from swapstats.observability.logs import Logs
 from swapstats.observability.metrics import Metrics
 from swapstats.observability.metrics_server import MetricsServer
 from swapstats.observability.stream_figures import StreamFigures
 from swapstats.ports.swap_subscription import PartitionOwner
-from swapstats.roles.aggregator.group import GroupAggregator
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.publisher import ShardPublisher
+from swapstats.roles.aggregator.run import Aggregator
 from swapstats.roles.service_time import ServiceTime
 from swapstats.settings import Settings
 from swapstats.wiring.brokers import (
@@ -31,6 +30,7 @@ from swapstats.wiring.brokers import (
     redis_url,
     subscription_options,
 )
+from swapstats.wiring.embedded import shard_rules
 from swapstats.wiring.service import RunFlags
 
 if TYPE_CHECKING:
@@ -78,12 +78,13 @@ class AggregateService:
             try:
                 aggregator.run(stop)
             finally:
+                aggregator.leave()
                 ended.set()
                 watch.join()
             self._log.info("stopped")
 
     def _watch(
-        self, aggregator: GroupAggregator, publisher: ShardPublisher, ended: threading.Event
+        self, aggregator: Aggregator, publisher: ShardPublisher, ended: threading.Event
     ) -> None:
         """Once a second: say what changed of partitions, readiness and trouble."""
         told: tuple[list[int], bool, str] = ([], False, "")
@@ -102,7 +103,7 @@ class AggregateService:
                 self._log.info("trouble is over")
             told = now
 
-    def _open(self, opened: contextlib.ExitStack) -> tuple[GroupAggregator, ShardPublisher]:
+    def _open(self, opened: contextlib.ExitStack) -> tuple[Aggregator, ShardPublisher]:
         settings = self._settings
         key = self._agree(opened)
         store = opened.enter_context(contextlib.closing(checkpoint_store(settings)))
@@ -112,17 +113,7 @@ class AggregateService:
             contextlib.closing(KafkaDeadLetters(address, settings.ingest.topic))
         )
         partitions = settings.ingest.topic_cfg.partitions
-
-        def config_of(partition: int) -> ShardConfig:
-            return ShardConfig(
-                partition=partition,
-                spec=settings.windows,
-                key=key,
-                grace_ms=settings.app.grace_ms,
-                late=settings.app.late,
-                max_ahead_ms=settings.app.max_ahead_ms,
-                tokens_max=max(1, settings.app.tokens_max // partitions),
-            )
+        rules = shard_rules(settings)
 
         def subscribe(owner: PartitionOwner) -> KafkaSubscription:
             return KafkaSubscription(
@@ -133,8 +124,8 @@ class AggregateService:
                 subscription_options(settings),
             )
 
-        aggregator = GroupAggregator(
-            config_of,
+        aggregator = Aggregator(
+            lambda partition: rules.shard_config(partition, key, partitions),
             subscribe,
             store,
             letters,
@@ -148,6 +139,7 @@ class AggregateService:
                 from_end=first_start(settings) == "latest",
                 rebuild=self._flags.rebuild,
             ),
+            on_restored=self._time.go_on_from,
         )
         return aggregator, publisher
 

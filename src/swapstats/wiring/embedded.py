@@ -1,5 +1,7 @@
 """The embedded stores, and the aggregator that works on them."""
 
+import math
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,15 +13,23 @@ from swapstats.adapters.embedded.database import Durability
 from swapstats.adapters.embedded.dead_letters import EmbeddedDeadLetterStore
 from swapstats.adapters.embedded.directory import DataDirectory
 from swapstats.adapters.embedded.log import EmbeddedSwapLog
+from swapstats.adapters.embedded.subscription import EmbeddedSubscription
 from swapstats.core.hash_key import HashKey
 from swapstats.core.shard_config import ShardConfig
 from swapstats.errors import StoreError
 from swapstats.model.effects import StatsUpdate
 from swapstats.model.window import WindowSpec
+from swapstats.ports.checkpoint_store import CheckpointStore
+from swapstats.ports.dead_letters import DeadLetterStore
 from swapstats.ports.fan_out import FanOut
 from swapstats.ports.observer import AggregatorObserver
+from swapstats.ports.swap_log import SwapLogReader
+from swapstats.ports.swap_subscription import PartitionOwner
+from swapstats.roles.aggregator.direct_publisher import DirectPublisher
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.run import Aggregator
+from swapstats.roles.archiver import Archiver
+from swapstats.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +139,27 @@ class ShardRules:
     max_ahead_ms: int | None
     tokens_max: int = 1_000_000
 
+    def shard_config(
+        self, partition: int, key: HashKey, partition_count: int, *, event_clock: bool = False
+    ) -> ShardConfig:
+        """Rules of one of so many shards."""
+        return ShardConfig(
+            partition=partition,
+            spec=self.spec,
+            key=key,
+            grace_ms=self.grace_ms,
+            late=self.late,
+            max_ahead_ms=self.max_ahead_ms,
+            event_clock=event_clock,
+            tokens_max=max(1, self.tokens_max // partition_count),
+        )
+
+
+def shard_rules(settings: Settings) -> ShardRules:
+    """Take the rules of shards in service from the settings."""
+    app = settings.app
+    return ShardRules(settings.windows, app.grace_ms, app.late, app.max_ahead_ms, app.tokens_max)
+
 
 def make_aggregator(
     stores: EmbeddedStores,
@@ -137,23 +168,27 @@ def make_aggregator(
     now_ms: Callable[[], int],
     fan_out: FanOut,
     observer: AggregatorObserver,
+    *,
+    archiver: Archiver | None = None,
+    on_restored: Callable[[int], None] = lambda _: None,
 ) -> Aggregator:
-    """Make an aggregator that owns every partition of the embedded log."""
-    configs = [
-        ShardConfig(
-            partition=partition,
-            spec=rules.spec,
-            key=stores.key,
-            grace_ms=rules.grace_ms,
-            late=rules.late,
-            max_ahead_ms=rules.max_ahead_ms,
-            event_clock=options.event_clock,
-            tokens_max=max(1, rules.tokens_max // stores.log.partition_count),
-        )
-        for partition in range(stores.log.partition_count)
-    ]
-    return Aggregator(
-        configs,
+    """Make an aggregator that owns every partition of the embedded log.
+
+    Args:
+        stores: where everything is.
+        rules: what shapes the shards.
+        options: limits and cadences.
+        now_ms: T, see `Aggregator`.
+        fan_out: where new statistics go.
+        observer: who measures.
+        archiver: where decided rows go; None = nowhere.
+        on_restored: told T of each shard that was restored.
+    """
+    count = stores.log.partition_count
+    return embedded_aggregator(
+        lambda partition: rules.shard_config(
+            partition, stores.key, count, event_clock=options.event_clock
+        ),
         stores.log,
         stores.checkpoints,
         stores.dead_letters,
@@ -161,4 +196,51 @@ def make_aggregator(
         observer,
         now_ms,
         options,
+        archiver=archiver,
+        on_restored=on_restored,
+    )
+
+
+def embedded_aggregator(
+    config_of: Callable[[int], ShardConfig],
+    log: SwapLogReader,
+    checkpoints: CheckpointStore,
+    dead_letters: DeadLetterStore,
+    fan_out: FanOut,
+    observer: AggregatorObserver,
+    now_ms: Callable[[], int],
+    options: AggregatorOptions,
+    *,
+    archiver: Archiver | None = None,
+    on_restored: Callable[[int], None] = lambda _: None,
+) -> Aggregator:
+    """Make an aggregator that owns every partition of a log; its `wake` tells it of appends.
+
+    For arguments see `make_aggregator` and `Aggregator`.
+    """
+    wake = threading.Event()
+
+    def wait(span_s: float) -> bool:
+        told = wake.wait(span_s)
+        wake.clear()
+        return told
+
+    def subscribe(owner: PartitionOwner) -> EmbeddedSubscription:
+        # All that is written here is told by `wake`: there is no need to look again.
+        return EmbeddedSubscription(
+            log, owner, options.chunk_bytes_max, wait, look_again_s=math.inf
+        )
+
+    return Aggregator(
+        config_of,
+        subscribe,
+        checkpoints,
+        dead_letters,
+        DirectPublisher(fan_out, log.partition_count),
+        observer,
+        now_ms,
+        options,
+        archiver=archiver,
+        wake=wake,
+        on_restored=on_restored,
     )

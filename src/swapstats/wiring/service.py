@@ -34,7 +34,7 @@ from swapstats.roles.retention import Retention, expect_long_enough, trim
 from swapstats.roles.service_state import ServiceWatch
 from swapstats.roles.service_time import ServiceTime
 from swapstats.settings import Settings
-from swapstats.wiring.embedded import EmbeddedStores, ShardRules, make_aggregator
+from swapstats.wiring.embedded import EmbeddedStores, make_aggregator, shard_rules
 from swapstats.wiring.listening import api_options, observability_servers, start_api
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Service:
         restored = asyncio.Event()
         worker = AggregatorThread(
             aggregator,
-            on_restored=partial(self._go_on, aggregator, partial(set_from_thread, loop, restored)),
+            on_restored=partial(set_from_thread, loop, restored),
             on_end=partial(set_from_thread, loop, ended),
         )
         worker.start()
@@ -174,11 +174,6 @@ class Service:
             worker.stop()
             await asyncio.to_thread(worker.join)
             self._log.info("stopped", offsets=[p.next_offset for p in aggregator.status.places])
-
-    def _go_on(self, aggregator: Aggregator, tell: Callable[[], None]) -> None:
-        """Once the state is back: T goes on from the checkpoint, then sources may begin."""
-        self._time.go_on_from(max(shard.t_ms for shard in aggregator.shards.values()))
-        tell()
 
     async def _pump(
         self, ingest: Ingest, source: Source, watch: ServiceWatch, restored: asyncio.Event
@@ -252,13 +247,7 @@ class Service:
         settings = self._settings
         return make_aggregator(
             stores,
-            ShardRules(
-                settings.windows,
-                settings.app.grace_ms,
-                settings.app.late,
-                settings.app.max_ahead_ms,
-                settings.app.tokens_max,
-            ),
+            shard_rules(settings),
             AggregatorOptions(
                 chunk_bytes_max=settings.ingest.read_bytes_max,
                 snapshot_interval_ms=settings.app.snapshot_interval_ms,
@@ -268,6 +257,8 @@ class Service:
             self._time.now_ms,
             self._feed,
             self._figures,
+            # T goes on from the checkpoints.
+            on_restored=self._time.go_on_from,
         )
 
     def _make_api(self, aggregator: Aggregator, watch: ServiceWatch) -> ApiServer:

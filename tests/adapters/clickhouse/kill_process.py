@@ -22,9 +22,10 @@ from swapstats.adapters.clickhouse.verify import view_differences
 from swapstats.adapters.embedded.journal import EmbeddedArchiveJournal
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.core.archive_batcher import BatchLimits
+from swapstats.core.batches import cut_batch
 from swapstats.model.effects import ArchiveRows
 from swapstats.model.record import MessageBlock, RecordBatch
-from swapstats.roles.archiver import Archiver, cut_batch
+from swapstats.roles.archiver import Archiver
 from swapstats.testing.faults import Fault, FaultPlan
 
 DAY_MS = 86_400_000

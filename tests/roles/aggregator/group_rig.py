@@ -16,9 +16,9 @@ from swapstats.model.stats import WindowStats, from_row
 from swapstats.model.token_update import TokenUpdate
 from swapstats.ports.hot_store import HotHead
 from swapstats.ports.swap_subscription import PartitionOwner
-from swapstats.roles.aggregator.group import GroupAggregator
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.publisher import ShardPublisher
+from swapstats.roles.aggregator.run import Aggregator
 
 FLUSH_MS = 10_000
 
@@ -49,9 +49,11 @@ class GivenPartitions:
         for partition in partitions:
             del self._next[partition]
 
-    def poll(self, timeout_ms: int) -> list[RecordBatch]:
+    def poll(self, timeout_ms: int, *, hold: bool = False) -> list[RecordBatch]:
         del timeout_ms
-        batches = []
+        batches: list[RecordBatch] = []
+        if hold:
+            return batches
         for partition, offset in self._next.items():
             batch = self._rig.log.read(partition, offset, 2_000)
             if batch is not None:
@@ -128,7 +130,7 @@ class Member:
             self.given = GivenPartitions(rig, owner)
             return self.given
 
-        self.aggregator = GroupAggregator(
+        self.aggregator = Aggregator(
             lambda partition: replace(rig.config, partition=partition),
             subscribe,
             rig.checkpoints,
@@ -140,11 +142,17 @@ class Member:
         )
         closing.callback(self.publisher.close)
 
+    def turn(self) -> int:
+        """One round as the loop does it."""
+        taken = self.aggregator.turn()
+        self.aggregator.checkpoint_if_due()
+        return taken
+
     def work(self) -> None:
         """Turn until everything given is applied and what it says is in the hot store."""
-        while self.aggregator.turn():
+        while self.turn():
             pass
-        self.aggregator.turn()
+        self.turn()
         assert self.publisher.flush(FLUSH_MS)
 
 

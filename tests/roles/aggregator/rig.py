@@ -20,7 +20,9 @@ from swapstats.model.stats import WindowStats, from_row
 from swapstats.model.window import WindowSpec
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.run import Aggregator
+from swapstats.roles.archiver import Archiver
 from swapstats.testing.manual_clock import ManualClock
+from swapstats.wiring.embedded import embedded_aggregator
 
 START_MS = 1_704_412_800_000
 SPEC = WindowSpec(1_000, (5_000, 60_000))
@@ -105,14 +107,15 @@ class Rig:
         self,
         now_ms: Callable[[], int] | None = None,
         config: ShardConfig | None = None,
+        archiver: Archiver | None = None,
         **options: Any,
     ) -> tuple[Aggregator, Watched]:
         """Make the aggregator of a new life; not restored yet."""
         watched = Watched()
         chosen = AggregatorOptions(**options)
         shaped = replace(config or self.config, event_clock=chosen.event_clock)
-        made = Aggregator(
-            [replace(shaped, partition=number) for number in range(self.log.partition_count)],
+        made = embedded_aggregator(
+            lambda partition: replace(shaped, partition=partition),
             self.log,
             self.checkpoints,
             self.letters,
@@ -120,6 +123,7 @@ class Rig:
             watched,
             now_ms or self.clock.wall_ms,
             chosen,
+            archiver=archiver,
         )
         self._lives.callback(made.close)
         return made, watched
@@ -156,8 +160,8 @@ def drain(aggregator: Aggregator) -> int:
     """Poll to the end of the log; returns the records taken."""
     taken = 0
     while not aggregator.caught_up():
-        taken += aggregator.poll()
-    aggregator.poll()
+        taken += aggregator.turn()
+    aggregator.turn()
     return taken
 
 

@@ -11,7 +11,7 @@ from tests.roles.aggregator.group_rig import AwayStore, Member, group_rig, shown
 from tests.roles.aggregator.rig import START_MS, Rig, swap
 
 from swapstats.errors import Fenced
-from swapstats.roles.aggregator import group as groups
+from swapstats.roles.aggregator import run as loop
 
 PARTITIONS = 3
 
@@ -82,7 +82,7 @@ def test_a_zombie_is_refused_everywhere_and_steps_back(
     owner.work()
     before = shown(rig, store.store)
     zombie.work()
-    zombie.aggregator.turn()
+    zombie.turn()
     zombie.given.revoke(0)
     assert zombie.publisher.stale_writes + zombie.aggregator.stale_saves >= PARTITIONS
     assert zombie.aggregator.shards == {}
@@ -97,7 +97,7 @@ def test_a_member_that_was_taken_over_and_never_told_gives_up(
     closing: contextlib.ExitStack,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(groups, "_FENCED_PATIENCE_S", 0.0)
+    monkeypatch.setattr(loop, "_FENCED_PATIENCE_S", 0.0)
     rig, store = rig_and_store
     zombie, owner = Member(rig, store, closing), Member(rig, store, closing)
     zombie.given.give(0)
@@ -135,7 +135,7 @@ def test_nothing_is_shown_before_it_passes_what_was_shown(
     saved = {p: rig.checkpoints.load(p) for p in range(PARTITIONS)}
     feed(rig, 20, 200)
     rig.clock.advance(5_000)
-    while first.aggregator.turn():
+    while first.turn():
         pass
     assert first.publisher.flush(10_000)
     heads = {p: store.head(p) for p in range(PARTITIONS)}
@@ -232,5 +232,6 @@ def test_a_stop_leaves_checkpoints_of_everything(
     stop = threading.Event()
     stop.set()
     member.aggregator.run(stop)
+    member.aggregator.leave()
     saved = [rig.checkpoints.load(partition) for partition in range(PARTITIONS)]
     assert [one.header.next_offset for one in saved if one] == rig.log.end_offsets()

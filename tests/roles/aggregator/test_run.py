@@ -46,12 +46,12 @@ def test_any_stream_gives_what_a_recount_gives(tmp_path: Path, seed: int) -> Non
             del messages[:count]
             drain(aggregator)
             rig.clock.advance(rng.choice((1, 500, 5_000)))
-            aggregator.poll()
+            aggregator.turn()
             if rng.random() < 0.3:
                 aggregator.checkpoint()
                 aggregator, watched = rig.living(chunk_bytes_max=700)
         rig.clock.advance(1_000)
-        aggregator.poll()
+        aggregator.turn()
         assert held(aggregator) == rig.recounted(rig.clock.wall_ms())
         assert shown(watched.published) == held(aggregator)
     finally:
@@ -63,10 +63,10 @@ def test_time_alone_empties_the_windows_and_says_so(rig: Rig) -> None:
     rig.append(swap(1, START_MS))
     drain(aggregator)
     rig.clock.advance(SPEC.widest_ms - 1_000)
-    aggregator.poll()
+    aggregator.turn()
     assert [stats.trades for stats in held(aggregator)["BTC"]] == [0, 1]
     rig.clock.advance(1_000)
-    aggregator.poll()
+    aggregator.turn()
     assert held(aggregator) == {} == shown(watched.published)
     assert watched.published[-1].t_ms == START_MS + SPEC.widest_ms
 
@@ -75,10 +75,10 @@ def test_no_tick_before_its_time(rig: Rig) -> None:
     aggregator, watched = rig.living(tick_ms=100)
     published = len(watched.published)
     rig.clock.advance(99)
-    aggregator.poll()
+    aggregator.turn()
     assert len(watched.published) == published
     rig.clock.advance(1)
-    aggregator.poll()
+    aggregator.turn()
     assert len(watched.published) == published + 1
 
 
@@ -97,7 +97,7 @@ def test_nothing_is_published_before_the_old_end_of_the_log_is_passed(wide_rig: 
     while not aggregator.status.ready:
         assert aggregator.status.phase == "catching up"
         assert watched.published == []
-        assert aggregator.poll() > 0
+        assert aggregator.turn() > 0
         progress.append(aggregator.status.progress)
     assert progress == sorted(progress)
     assert progress[0] == 0.5
@@ -115,7 +115,7 @@ def test_records_that_come_during_the_restore_do_not_put_it_off(rig: Rig) -> Non
     aggregator, _ = rig.aggregator()
     aggregator.restore()
     rig.append(*(swap(n, START_MS) for n in range(2, 50)))
-    aggregator.poll()
+    aggregator.turn()
     assert aggregator.status.ready
 
 
@@ -161,7 +161,7 @@ def test_a_dead_letter_that_cannot_be_kept_stops_everything(rig: Rig) -> None:
 
     rig.letters.put = full  # type: ignore[method-assign] # a full disk
     with pytest.raises(StoreFull):
-        aggregator.poll()
+        aggregator.turn()
     del rig.letters.put
     rig.living()
     assert rig.letters.store.counts() == {"malformed_json": 1}
@@ -184,7 +184,7 @@ def test_a_checkpoint_is_taken_when_it_is_due_and_something_changed(rig: Rig) ->
     aggregator.checkpoint()
     assert watched.snapshots == [0], "nothing changed, and T has not aged"
     rig.clock.advance(60_000)
-    aggregator.poll()
+    aggregator.turn()
     aggregator.checkpoint()
     assert watched.snapshots == [0, 0], "T alone is saved once a minute"
 
@@ -255,9 +255,9 @@ def test_lag_is_the_age_of_what_is_not_read_yet(rig: Rig) -> None:
     aggregator, _ = rig.living(chunk_bytes_max=1)
     rig.append(swap(1, START_MS), swap(2, START_MS))
     rig.clock.advance(700)
-    aggregator.poll()
+    aggregator.turn()
     assert aggregator.status.places[0].lag_ms == 700
-    aggregator.poll()
+    aggregator.turn()
     assert aggregator.status.places[0].lag_ms == 0
 
 
@@ -267,7 +267,7 @@ def test_a_silence_is_no_lag(rig: Rig) -> None:
     rig.append(swap(1, START_MS))
     drain(aggregator)
     rig.clock.advance(3_600_000)
-    aggregator.poll()
+    aggregator.turn()
     rig.clock.advance(5)
     rig.append(swap(2, START_MS + 3_600_000), swap(3, START_MS + 3_600_000))
     aggregator._look_around()
@@ -303,7 +303,7 @@ def test_within_a_step_no_other_shard_is_ticked(wide_rig: Rig) -> None:
     drain(aggregator)
     published = len(watched.published)
     wide_rig.append(swap(50, START_MS + 10, "T0"))
-    aggregator.poll()
+    aggregator.turn()
     assert len(watched.published) == published + 1
 
 
@@ -317,7 +317,7 @@ def test_series_are_answered_between_two_batches(rig: Rig) -> None:
     answer = aggregator.request_series("BTC", 0, 60_000)
     assert aggregator.wake.is_set()
     assert not answer.done()
-    aggregator.poll()
+    aggregator.turn()
     series = answer.result(0)
     assert (series.as_of_ms, series.step_ms) == (START_MS, 1_000)
     assert [(start - START_MS, stats.trades) for start, stats in series.points] == [
@@ -325,7 +325,7 @@ def test_series_are_answered_between_two_batches(rig: Rig) -> None:
         (0, 2),
     ]
     unknown = aggregator.request_series("NOBODY", 0, 60_000)
-    aggregator.poll()
+    aggregator.turn()
     assert unknown.result(0).points == []
 
 
@@ -334,7 +334,7 @@ def test_a_request_nobody_waits_for_any_more_is_passed_over(rig: Rig) -> None:
     gone = aggregator.request_series("BTC", 0, 60_000)
     kept = aggregator.request_series("BTC", 0, 60_000)
     assert gone.cancel()
-    aggregator.poll()
+    aggregator.turn()
     assert kept.done()
 
 
@@ -344,7 +344,7 @@ def test_too_many_requests_are_refused_and_the_loop_goes_on(rig: Rig) -> None:
     with pytest.raises(Transient, match="too many"):
         waiting.extend(aggregator.request_series("BTC", 0, 1_000) for _ in range(10_000))
     assert len(waiting) > 100
-    aggregator.poll()
+    aggregator.turn()
     assert all(answer.done() for answer in waiting)
     aggregator.request_series("BTC", 0, 1_000)
 

@@ -17,7 +17,7 @@ def test_the_log_changes_nothing(tmp_path: Path, partitions: int, event_clock: b
     batches = cut_batches(demo_arrivals(9, 40, 500), 3_000, 500, lambda _: None)
     config = shard_config(event_clock=event_clock)
     with open_bench_stores(tmp_path, partitions) as stores:
-        path = LogPath(config, stores.log, stores.checkpoints, stores.dead_letters)
+        path = LogPath(config, stores.log, stores.make_aggregator)
         assert path.run(batches[:3]) + path.run(batches[3:]) == 3_000
         found = live(path.aggregator.shards.values())
         assert sum(stores.log.end_offsets()) == 3_000

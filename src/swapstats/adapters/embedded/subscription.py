@@ -13,7 +13,7 @@ from swapstats.ports.swap_log import SwapLogReader
 from swapstats.ports.swap_subscription import PartitionOwner
 
 BATCH_BYTES_MAX: Final = 1 << 20
-_LOOK_AGAIN_S: Final = 0.01
+LOOK_AGAIN_S: Final = 0.01
 
 
 class EmbeddedSubscription:
@@ -23,7 +23,9 @@ class EmbeddedSubscription:
         log: the log, or a reader beside its writer; closed by whoever opened it.
         owner: told about the partitions in the first poll, and in `close`.
         batch_bytes_max: about so many bytes of a partition a poll.
-        wait: waits for so many seconds, or less if something was appended.
+        wait: waits for so many seconds, or less if something was appended: then it returns
+            something true.
+        look_again_s: how often to look without being told.
     """
 
     def __init__(
@@ -32,11 +34,13 @@ class EmbeddedSubscription:
         owner: PartitionOwner,
         batch_bytes_max: int = BATCH_BYTES_MAX,
         wait: Callable[[float], object] = time.sleep,
+        look_again_s: float = LOOK_AGAIN_S,
     ) -> None:
         self._log = log
         self._owner = owner
         self._batch_bytes_max = batch_bytes_max
         self._wait = wait
+        self._look_again_s = look_again_s
         self._next: dict[int, int] = {}
         self._try_again_at = 0.0
         self._closed = False
@@ -46,8 +50,12 @@ class EmbeddedSubscription:
         """Partitions of the whole log."""
         return self._log.partition_count
 
-    def poll(self, timeout_ms: int) -> list[RecordBatch]:
+    def poll(self, timeout_ms: int, *, hold: bool = False) -> list[RecordBatch]:
         """Give the next records, waiting up to `timeout_ms` for the first.
+
+        Args:
+            timeout_ms: longest wait; less if `wait` says that something else came.
+            hold: give no records, they wait.
 
         Returns:
             At most one batch of a partition, each going on where its last one ended; empty if
@@ -62,11 +70,12 @@ class EmbeddedSubscription:
             raise InvariantBroken("Expected an open subscription, was closed")
         self._take_over()
         deadline = time.monotonic() + timeout_ms / 1_000
-        while not (batches := self._read()):
+        is_told = False
+        while not (batches := [] if hold else self._read()):
             left_s = deadline - time.monotonic()
-            if left_s <= 0:
+            if left_s <= 0 or is_told:
                 break
-            self._wait(min(left_s, _LOOK_AGAIN_S))
+            is_told = bool(self._wait(min(left_s, self._look_again_s)))
         return batches
 
     def start_offsets(self) -> Mapping[int, int]:

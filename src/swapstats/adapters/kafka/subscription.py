@@ -75,6 +75,7 @@ class KafkaSubscription:
         self._next: dict[int, int] = {}  # partitions owned -> offset to be read next
         self._ends: dict[int, int] = {}
         self._held: deque[Chunk] = deque()  # received, not handed out yet
+        self._paused: set[int] = set()
         self._gone: set[int] = set()  # taken away during the running receive
         self._heard: SwapstatsError | None = None  # instead of records that cannot come
         self._failure: Exception | None = None  # the owner's, while it gave partitions up
@@ -102,8 +103,12 @@ class KafkaSubscription:
         """Records thrown away by a subscription that drops; 0 for all others."""
         return self._dropped
 
-    def poll(self, timeout_ms: int) -> list[RecordBatch]:
+    def poll(self, timeout_ms: int, *, hold: bool = False) -> list[RecordBatch]:
         """Give the next records, waiting up to `timeout_ms` for the first.
+
+        Args:
+            timeout_ms: longest wait.
+            hold: give no records; what was received waits, more is not fetched.
 
         Returns:
             At most one batch of a partition, each going on where its last one ended; empty if
@@ -118,14 +123,17 @@ class KafkaSubscription:
         """
         if self._closed:
             raise InvariantBroken("Expected an open subscription, was closed")
-        if self._heard is None:
+        self._pause(hold)
+        if hold:
+            self._receive(1, timeout_ms / 1_000)
+        elif self._heard is None:
             self._gather(timeout_ms / 1_000)
         elif not self._held:
             heard, self._heard = self._heard, None
             raise heard
         self._raise_failure()
         self._take_over()
-        batches = to_batches(self._hand_out())
+        batches = [] if hold else to_batches(self._hand_out())
         for batch in batches:
             if batch.offsets[0] < self._next[batch.partition]:
                 raise InvariantBroken(
@@ -195,6 +203,18 @@ class KafkaSubscription:
         # The group takes its partitions back while closing; without brokers it may not.
         self._tell(self._next, lost=False)
         self._raise_failure()
+
+    def _pause(self, hold: bool) -> None:
+        """Fetch nothing of any partition while held back, or go on."""
+        wanted = set(self._next) if hold else set()
+        for partitions, tell in (
+            (wanted - self._paused, self._consumer.pause),
+            ((self._paused & self._next.keys()) - wanted, self._consumer.resume),
+        ):
+            if partitions:
+                with told(f"to read topic {self._topic}"):
+                    tell([TopicPartition(self._topic, partition) for partition in partitions])
+        self._paused = wanted
 
     def _gather(self, timeout_s: float) -> None:
         """Take what the client has, waiting for the first record only."""

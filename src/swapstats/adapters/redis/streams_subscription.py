@@ -98,8 +98,12 @@ class RedisStreamsSubscription:
         """Partitions of the whole log."""
         return self._reader.partition_count
 
-    def poll(self, timeout_ms: int) -> list[RecordBatch]:
+    def poll(self, timeout_ms: int, *, hold: bool = False) -> list[RecordBatch]:
         """Give the next records, waiting up to `timeout_ms` for the first.
+
+        Args:
+            timeout_ms: longest wait.
+            hold: give no records, they wait.
 
         Returns:
             At most one batch of a partition, each going on where its last one ended; empty if
@@ -117,7 +121,7 @@ class RedisStreamsSubscription:
         while True:
             self._polled_at = time.monotonic()
             self._keep_share()
-            batches = self._read()
+            batches = [] if hold else self._read()
             left_s = deadline - time.monotonic()
             if batches or left_s <= 0:
                 return batches

@@ -1,177 +1,162 @@
 """The aggregator's loop: read, apply, carry out the effects, checkpoint.
 
-It decides nothing: `core.shard` does. The order in which effects are carried out is written in
-`_carry_out`; a crash between any two steps is repaired by starting again (`restore`), because
-state and offset are one write and every effect before it can be repeated.
+It decides nothing: `core.shard` does. A partition that is assigned is restored from its newest
+checkpoint under a higher epoch; one that is revoked leaves a checkpoint behind; one that is lost
+is dropped without a word, for somebody else owns it already, and the stores refuse what this
+process would still write. With the embedded log there is one member, which owns everything.
+
+Effects are carried out in the order of `_carry_out`; a crash between any two steps is repaired by
+starting again: a checkpoint is state and offset in one write, made once all before it is safe.
 """
 
 import math
-import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from swapstats.core.shard import Shard
 from swapstats.core.shard_config import ShardConfig
-from swapstats.errors import Transient
-from swapstats.model.effects import COUNTER_NAMES, Effects
+from swapstats.errors import Fenced, Transient
+from swapstats.model.effects import Effects
+from swapstats.model.record import RecordBatch
 from swapstats.model.series import SeriesAnswer
 from swapstats.ports.checkpoint_store import CheckpointStore
 from swapstats.ports.dead_letters import DeadLetterStore
-from swapstats.ports.fan_out import FanOut
 from swapstats.ports.observer import AggregatorObserver
-from swapstats.ports.swap_log import SwapLogReader
+from swapstats.ports.stats_publisher import StatsPublisher
+from swapstats.ports.swap_subscription import PartitionOwner, SwapSubscription
+from swapstats.roles.aggregator.archiving import Archiving, pieces
 from swapstats.roles.aggregator.checkpointer import Checkpointer, SaveOutcome
 from swapstats.roles.aggregator.options import AggregatorOptions
+from swapstats.roles.aggregator.owned import OwnedShard
 from swapstats.roles.aggregator.restore import restore_shard
+from swapstats.roles.aggregator.series_desk import SeriesDesk
+from swapstats.roles.aggregator.status import AggregatorStatus, Place, status_of
+from swapstats.roles.archiver import Archiver
 
-_REQUESTS_MAX = 256
-_IDLE_SNAPSHOT_MS = 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where one partition stands.
-
-    Attributes:
-        partition: number.
-        next_offset: next offset to be read.
-        end_offset: offset the next record will get.
-        t_ms: the shard's T.
-        lag_ms: while anything is unread, now - append time of the last record read or, if later,
-            the last moment when nothing was unread; else 0.
-    """
-
-    partition: int
-    next_offset: int
-    end_offset: int
-    t_ms: int
-    lag_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class AggregatorStatus:
-    """What the aggregator says of itself; replaced as a whole, safe to read anywhere.
-
-    Attributes:
-        ready: True once every shard has passed the end the log had at the start.
-        progress: 0.0 to 1.0 on the way there.
-        phase: `restoring`, `catching up` or `live`.
-        places: by partition.
-        counters: totals over all shards.
-        token_count: tokens known over all shards.
-    """
-
-    ready: bool
-    progress: float
-    phase: str
-    places: tuple[Place, ...]
-    counters: dict[str, int]
-    token_count: int
+_FENCED_PATIENCE_S = 30.0
+_FINAL_FLUSH_MS = 2_000
 
 
 class Aggregator:
-    """Owns shards and moves them forward; used from one thread.
+    """Moves the shards of its partitions forward; used from one thread.
 
     Args:
-        configs: one per shard.
-        log: where records are read.
+        config_of: rules of a partition's shard.
+        subscribe: opens the log; what it returns calls back on this object.
         store: where checkpoints are kept.
         dead_letters: where refused messages are kept.
-        fan_out: where new statistics go.
+        publisher: where new statistics go.
         observer: who measures.
         now_ms: T in service; under the event clock a lower bound (0 for none).
         options: limits and cadences.
+        archiver: takes what shards decided into the archive; None = nobody does.
+        wake: set it to end a wait for records.
+        on_restored: told T of each shard that was restored.
+
+    Attributes:
+        status: what it says of itself; replaced as a whole, safe to read anywhere.
+        stale_saves: checkpoints refused because a higher epoch exists.
     """
 
     def __init__(
         self,
-        configs: Sequence[ShardConfig],
-        log: SwapLogReader,
+        config_of: Callable[[int], ShardConfig],
+        subscribe: Callable[[PartitionOwner], SwapSubscription],
         store: CheckpointStore,
         dead_letters: DeadLetterStore,
-        fan_out: FanOut,
+        publisher: StatsPublisher,
         observer: AggregatorObserver,
         now_ms: Callable[[], int],
         options: AggregatorOptions,
+        *,
+        archiver: Archiver | None = None,
+        wake: threading.Event | None = None,
+        on_restored: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._configs = configs
-        self._log = log
+        self.status = AggregatorStatus()
+        self.stale_saves = 0
+        self.wake = wake or threading.Event()
+        self._config_of = config_of
         self._store = store
         self._dead_letters = dead_letters
-        self._fan_out = fan_out
+        self._publisher = publisher
         self._observer = observer
         self._now_ms = now_ms
         self._options = options
-        self._checkpointer = Checkpointer(store, observer)
+        self._archiving = Archiving(archiver, accept_gap=options.accept_gap)
+        self._on_restored = on_restored
+        self._checkpointer = Checkpointer(store, observer, archiver)
+        self._series = SeriesDesk()
+        self._owned: dict[int, OwnedShard] = {}
+        self._fenced_at: dict[int, float] = {}
+        self._problems: dict[str, str] = {}
+        self._failed = False
         self._saved_at = time.monotonic()
-        self._saved_offsets: dict[int, list[int]] = {}
-        self._saved_t: dict[int, int] = {}
-        self._requests: queue.Queue[tuple[str, int, int, Future[SeriesAnswer]]] = queue.Queue(
-            _REQUESTS_MAX
-        )
-        self._append_ms: dict[int, int] = {}
-        self._targets: dict[int, int] = {}
-        self._begun: dict[int, int] = {}
-        self._ready = False
-        self.shards: dict[int, Shard] = {}
-        self.wake = threading.Event()
-        self.status = AggregatorStatus(False, 0.0, "restoring", (), {}, 0)
+        self._subscription = subscribe(self)
+
+    @property
+    def shards(self) -> dict[int, Shard]:
+        """The shards owned now, by partition."""
+        return {partition: owned.shard for partition, owned in self._owned.items()}
+
+    @property
+    def problem(self) -> str:
+        """What keeps it from reading, publishing or saving now; empty if all is well."""
+        return next((said for said in self._problems.values() if said), "")
 
     def restore(self) -> None:
-        """Bring every shard back; see `restore.restore_shard` for what can be wrong."""
-        starts, ends = self._log.start_offsets(), self._log.end_offsets()
-        for done, config in enumerate(self._configs):
-            first, end = starts[config.partition], ends[config.partition]
-            shard = restore_shard(config, first, end, self._store, self._options, self._now_ms())
-            self.shards[config.partition] = shard
-            self._saved_offsets[config.partition] = [shard.next_offset]
-            self._begun[config.partition] = shard.next_offset
-            self.status = AggregatorStatus(
-                False, 0.5 * (done + 1) / len(self._configs), "restoring", (), {}, 0
-            )
-        ends = self._log.end_offsets()
-        self._targets = {partition: ends[partition] for partition in self.shards}
+        """Take over what is given at once (the embedded log: everything), read nothing yet.
+
+        Raises:
+            SwapstatsError: see `restore.restore_shard` for what can be wrong.
+        """
+        self._subscription.poll(0, hold=True)
+        self._begin_publishing()
         self._look_around()
 
     def run(self, stop: threading.Event, drain: threading.Event | None = None) -> None:
-        """Work from a restored state on; leaves a last checkpoint behind.
+        """Work until `stop` is set; leaves a last checkpoint behind.
 
         Args:
             stop: set it to stop after the present round.
             drain: set it to stop as soon as every record in the log is applied.
+
+        Raises:
+            SwapstatsError: what made it fail; see the ports.
         """
         try:
             while not stop.is_set():
                 ends_here = drain is not None and drain.is_set()
-                if self.poll() == 0:
-                    if ends_here and self.caught_up():
-                        break
-                    self.wake.wait(self._options.tick_ms / 1_000)
-                    self.wake.clear()
+                if self.turn(0 if ends_here else self._options.tick_ms) == 0 and (
+                    ends_here and self.caught_up()
+                ):
+                    break
                 self.checkpoint_if_due()
             self.checkpoint()
         finally:
-            self._checkpointer.close()
-            self._refuse_requests()
+            self._series.refuse()
 
-    def poll(self) -> int:
-        """Give every shard its next chunk of records, or a tick; returns records taken."""
-        self._answer_requests()
-        ends = self._log.end_offsets()
-        taken = 0
-        for partition, shard in self.shards.items():
-            now_ms = self._now_ms()
-            if shard.next_offset < ends[partition]:
-                taken += self._apply_next(partition, shard, now_ms)
-            elif now_ms - shard.t_ms >= self._options.tick_ms:
-                self._carry_out(shard.tick(now_ms))
-        if self._options.event_clock:
-            self.share_t(only_new_steps=True)
+    def turn(self, wait_ms: int = 0) -> int:
+        """One round: take what came, let time pass, publish; returns records applied.
+
+        Args:
+            wait_ms: how long to wait for records.
+        """
+        self._series.answer(self.shards)
+        batches = self._read(wait_ms)
+        try:
+            for batch in batches:
+                self._apply(batch)
+            self._let_time_pass()
+        except BaseException:
+            self._failed = True  # a state that is half changed must not be saved
+            raise
+        self._heed_others()
+        self._begin_publishing()
         self._look_around()
-        return taken
+        return sum(len(batch) for batch in batches)
 
     def share_t(self, *, only_new_steps: bool = False) -> int:
         """Bring all shards to the newest T among them (event clock); returns it.
@@ -179,37 +164,40 @@ class Aggregator:
         Args:
             only_new_steps: leave shards alone whose windows would not move.
         """
-        t_ms = max((shard.t_ms for shard in self.shards.values()), default=0)
-        for shard in self.shards.values():
+        t_ms = max((owned.shard.t_ms for owned in self._owned.values()), default=0)
+        for owned in self._owned.values():
+            shard = owned.shard
             moves = shard.windows.end_ms < shard.config.spec.end_ms(t_ms)
             if shard.t_ms < t_ms and (moves or not only_new_steps):
-                self._carry_out(shard.tick(t_ms))
+                self._carry_out(owned, shard.tick(t_ms))
         return t_ms
 
     def caught_up(self) -> bool:
         """True if every record in the log has been applied."""
-        ends = self._log.end_offsets()
+        ends = self._subscription.end_offsets()
         return all(shard.next_offset >= ends[p] for p, shard in self.shards.items())
 
     def checkpoint_if_due(self) -> None:
         """Begin a checkpoint when it is time and the one before is written."""
-        self._take_saved(self._checkpointer.take())
-        due = time.monotonic() - self._saved_at >= self._options.snapshot_interval_ms / 1_000
-        if due and not self._checkpointer.is_saving:
+        self._take(self._checkpointer.take())
+        interval_s = self._options.snapshot_interval_ms / 1_000
+        if not self._checkpointer.is_saving and time.monotonic() - self._saved_at >= interval_s:
             self._begin_saving()
 
     def checkpoint(self) -> None:
-        """Write a checkpoint of everything and wait for it."""
-        self._take_saved(self._checkpointer.wait())
+        """Write a checkpoint of everything that changed and wait for it.
+
+        Raises:
+            SwapstatsError: it could not be written, and never will.
+        """
+        self._take(self._checkpointer.wait())
         self._begin_saving()
-        self._take_saved(self._checkpointer.wait())
+        self._take(self._checkpointer.wait())
 
     def safe_offsets(self) -> list[int]:
         """Offsets the two newest checkpoints do not need any more, by partition."""
-        return [
-            self._saved_offsets.get(partition, [0])[0]
-            for partition in range(self._log.partition_count)
-        ]
+        saved = {partition: owned.saved[0] for partition, owned in self._owned.items()}
+        return [saved.get(number, 0) for number in range(self._subscription.partition_count)]
 
     def request_series(self, key: str, partition: int, span_ms: int) -> Future[SeriesAnswer]:
         """Ask for a token's last buckets; answered by the loop between two batches.
@@ -217,123 +205,196 @@ class Aggregator:
         Raises:
             Transient: too many requests wait already.
         """
-        answer: Future[SeriesAnswer] = Future()
-        try:
-            self._requests.put_nowait((key, partition, span_ms, answer))
-        except queue.Full:
-            raise Transient("too many series are asked for at once") from None
+        answer = self._series.request(key, partition, span_ms)
         self.wake.set()
         return answer
 
     def close(self) -> None:
-        """Release the checkpoint thread of an aggregator that was driven by hand."""
+        """Release the checkpoint thread, no more: nothing is saved."""
         self._checkpointer.close()
 
-    def _apply_next(self, partition: int, shard: Shard, now_ms: int) -> int:
-        batch = self._log.read(partition, shard.next_offset, self._options.chunk_bytes_max)
-        if batch is None or len(batch) == 0:
-            return 0
-        began = time.perf_counter()
-        effects = shard.apply(batch, now_ms)
-        self._carry_out(effects)
-        self._append_ms[partition] = int(batch.append_ms[-1])
-        self._observer.applied(partition, effects, (time.perf_counter() - began) * 1_000)
-        return len(batch)
+    def leave(self) -> None:
+        """Give every partition up, with a last checkpoint unless it failed, and `close`."""
+        try:
+            self._subscription.close()
+        finally:
+            self.close()
 
-    def _carry_out(self, effects: Effects) -> None:
+    def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """Take partitions over: restore their shards; see `restore.restore_shard`."""
+        starts, ends = self._subscription.start_offsets(), self._subscription.end_offsets()
+        is_fresh = not self._owned
+        for done, partition in enumerate(partitions):
+            now_ms = self._now_ms()
+            shard = restore_shard(
+                self._config_of(partition),
+                starts[partition],
+                ends[partition],
+                self._store,
+                self._options,
+                now_ms,
+            )
+            owned = OwnedShard(shard, ends[partition], now_ms)
+            self._archiving.take_over(owned)
+            self._owned[partition] = owned
+            self._fenced_at.pop(partition, None)
+            self._on_restored(shard.t_ms)
+            if is_fresh:
+                self.status = AggregatorStatus(progress=0.5 * (done + 1) / len(partitions))
+        return {partition: self._owned[partition].shard.next_offset for partition in partitions}
+
+    def revoked(self, partitions: Sequence[int]) -> None:
+        """Give partitions up: a last checkpoint, then nothing more is written."""
+        self._take(self._checkpointer.wait())
+        leaving = [self._owned[p] for p in partitions if p in self._owned]
+        self._publisher.flush(_FINAL_FLUSH_MS)
+        if not self._failed:
+            self._checkpointer.begin(owned.shard for owned in leaving if owned.is_changed)
+            self._take(self._checkpointer.wait())
+        self._drop(partitions)
+
+    def lost(self, partitions: Sequence[int]) -> None:
+        """Forget partitions that somebody else owns already."""
+        self._drop(partitions)
+
+    def _drop(self, partitions: Sequence[int]) -> None:
+        for partition in partitions:
+            self._owned.pop(partition, None)
+            self._fenced_at.pop(partition, None)
+            self._publisher.forget(partition)
+            self._archiving.release(partition)
+
+    def _read(self, wait_ms: int) -> list[RecordBatch]:
+        """Take what came; nothing while so much waits for the archive that more may not come."""
+        hold = not self._archiving.has_room
+        self._problems["archive"] = "the archive is too far behind to go on" if hold else ""
+        self._problems["log"] = ""
+        try:
+            return self._subscription.poll(wait_ms, hold=hold)
+        except Transient as error:
+            self._problems["log"] = str(error)
+            self.wake.wait(self._options.tick_ms / 1_000)
+            return []
+
+    def _apply(self, batch: RecordBatch) -> None:
+        owned = self._owned.get(batch.partition)
+        if owned is not None:
+            for part, now_ms in pieces(owned, batch, self._now_ms):
+                self._apply_part(owned, part, now_ms)
+
+    def _apply_part(self, owned: OwnedShard, part: RecordBatch, now_ms: int) -> None:
+        began = time.perf_counter()
+        shard = owned.shard
+        moment_ms = max(now_ms, shard.t_ms)
+        effects = shard.apply(part, now_ms)
+        self._archiving.offer(owned, part, effects.archive, moment_ms)
+        owned.append_ms = int(part.append_ms[-1])
+        self._carry_out(owned, effects)
+        took_ms = (time.perf_counter() - began) * 1_000
+        self._observer.applied(owned.partition, effects, took_ms)
+
+    def _let_time_pass(self) -> None:
+        now_ms = self._now_ms()
+        for owned in self._owned.values():
+            # Noted batches come out equal only if T moves as it did then.
+            if not owned.steps and now_ms - owned.shard.t_ms >= self._options.tick_ms:
+                self._carry_out(owned, owned.shard.tick(now_ms))
+        if self._options.event_clock:
+            self.share_t(only_new_steps=True)
+
+    def _carry_out(self, owned: OwnedShard, effects: Effects) -> None:
         """Perform the effects of one call, in the order that a crash allows."""
         if effects.dead_letters:
             self._dead_letters.put(effects.dead_letters)
-        if self._ready:
-            self._fan_out.publish(effects.update)
+        if owned.is_published:
+            self._publisher.publish(effects.update, self._lag_ms(owned))
+
+    def _begin_publishing(self) -> None:
+        """Publish what has passed everything that readers have seen of it."""
+        for owned in self._owned.values():
+            if owned.is_published or not self._may_begin(owned):
+                continue
+            owned.is_published = True
+            self._publisher.publish(owned.shard.whole(), self._lag_ms(owned))
+            if owned.target != owned.begun:
+                # Due at once: many short lives must not go the same, ever longer way again.
+                self._saved_at = -math.inf
+
+    def _may_begin(self, owned: OwnedShard) -> bool:
+        if not owned.has_passed_gate:
+            return False
+        self._problems["hot store"] = ""
+        try:
+            return owned.heed(self._publisher.head(owned.partition))
+        except Transient as error:
+            self._problems["hot store"] = str(error)
+            return False
+
+    def _heed_others(self) -> None:
+        """Publish whole what the store lacks, and step back where there is a newer owner."""
+        wanted, fenced = self._publisher.take_requests()
+        for partition in wanted:
+            owned = self._owned.get(partition)
+            if owned is not None and owned.is_published:
+                self._publisher.publish(owned.shard.whole(), self._lag_ms(owned))
+        for partition, epoch in fenced | self._archiving.take_fenced():
+            self._step_back(partition, epoch)
+        for partition, since in self._fenced_at.items():
+            if time.monotonic() - since > _FENCED_PATIENCE_S:
+                raise Fenced(
+                    f"Expected to own partition {partition}, was taken over, and the group still "
+                    "gives it to this process: stop the second group that uses these stores"
+                )
+
+    def _step_back(self, partition: int, epoch: int) -> None:
+        """Stop writing for a shard that has a newer owner; the group will say so too."""
+        owned = self._owned.get(partition)
+        if owned is not None and owned.shard.epoch == epoch:
+            self._drop([partition])
+            self._fenced_at[partition] = time.monotonic()
+
+    def _lag_ms(self, owned: OwnedShard) -> int:
+        ends = self._subscription.end_offsets()
+        return owned.lag_ms(ends.get(owned.partition, 0), self._now_ms())
 
     def _look_around(self) -> None:
-        """Note where everything stands; on reaching the old end of the log, begin to publish."""
-        ends = self._log.end_offsets()
+        """Note where everything stands."""
+        ends = self._subscription.end_offsets()
         now_ms = self._now_ms()
         places = []
-        for partition, shard in self.shards.items():
-            unread = shard.next_offset < ends[partition]
-            appended_ms = self._append_ms.get(partition, now_ms)
-            lag_ms = max(0, now_ms - appended_ms) if unread else 0
-            if not unread:
+        for partition, owned in sorted(self._owned.items()):
+            offset, end = owned.shard.next_offset, ends.get(partition, 0)
+            lag_ms = owned.lag_ms(end, now_ms)
+            if offset >= end:
                 # What comes next is younger than this look, however long the silence was.
-                self._append_ms[partition] = now_ms
-            place = Place(partition, shard.next_offset, ends[partition], shard.t_ms, lag_ms)
-            places.append(place)
-            self._observer.position(partition, place.next_offset, place.end_offset, lag_ms)
-        token_count = sum(shard.tokens.count for shard in self.shards.values())
-        self._observer.tokens(token_count)
-        if not self._ready:
-            self._ready = all(
-                place.next_offset >= self._targets[place.partition] for place in places
-            )
-            if self._ready:
-                for shard in self.shards.values():
-                    self._fan_out.publish(shard.whole())
-                if self._targets != self._begun:
-                    # Due at once: many short lives must not go the same, ever longer way again.
-                    self._saved_at = -math.inf
-        self.status = AggregatorStatus(
-            ready=self._ready,
-            progress=1.0 if self._ready else self._progress(places),
-            phase="live" if self._ready else "catching up",
-            places=tuple(places),
-            counters={
-                name: sum(shard.counters[name] for shard in self.shards.values())
-                for name in COUNTER_NAMES
-            },
-            token_count=token_count,
-        )
-
-    def _progress(self, places: list[Place]) -> float:
-        """How far the way to the old end of the log is done: the second half of the restore."""
-        begun = sum(self._begun.values())
-        todo = sum(self._targets.values()) - begun
-        done = sum(place.next_offset for place in places) - begun
-        return 0.5 + 0.5 * min(1.0, done / todo) if todo else 1.0
+                owned.append_ms = now_ms
+            places.append(Place(partition, offset, end, owned.shard.t_ms, lag_ms))
+            self._observer.position(partition, offset, end, lag_ms)
+        self.status = status_of(self._owned.values(), places)
+        self._observer.tokens(self.status.token_count)
 
     def _begin_saving(self) -> None:
-        """Take snapshots by reference; another thread encodes and writes them."""
         self._saved_at = time.monotonic()
-        due = []
-        for partition, shard in self.shards.items():
-            moved = shard.next_offset != self._saved_offsets[partition][-1]
-            aged = shard.t_ms - self._saved_t.get(partition, 0) >= _IDLE_SNAPSHOT_MS
-            if moved or aged:
-                self._saved_t[partition] = shard.t_ms
-                due.append(shard)
-        self._checkpointer.begin(due)
+        self._checkpointer.begin(
+            owned.shard
+            for owned in self._owned.values()
+            if owned.is_changed and self._archiving.follows(owned)
+        )
+        self._subscription.commit({p: owned.saved[-1] for p, owned in self._owned.items()})
 
-    def _take_saved(self, outcomes: list[SaveOutcome]) -> None:
-        """Note what is safe now; a checkpoint that could not be written is raised here."""
+    def _take(self, outcomes: list[SaveOutcome]) -> None:
+        """Note what was written, step back from what is fenced, try again what could not be."""
         for outcome in outcomes:
-            if outcome.error is not None:
+            owned = self._owned.get(outcome.partition)
+            if outcome.error is None:
+                self._problems["checkpoints"] = ""
+                if owned is not None and owned.shard.epoch == outcome.epoch:
+                    owned.note_saved(outcome.next_offset)
+                    self._archiving.forget(owned)
+            elif isinstance(outcome.error, Fenced):
+                self.stale_saves += 1
+                self._step_back(outcome.partition, outcome.epoch)
+            elif isinstance(outcome.error, Transient):
+                self._problems["checkpoints"] = str(outcome.error)
+            else:
                 raise outcome.error
-            offsets = self._saved_offsets[outcome.partition]
-            self._saved_offsets[outcome.partition] = [*offsets, outcome.next_offset][-2:]
-
-    def _answer_requests(self) -> None:
-        while True:
-            try:
-                key, partition, span_ms, answer = self._requests.get_nowait()
-            except queue.Empty:
-                return
-            if not answer.set_running_or_notify_cancel():
-                continue
-            shard = self.shards[partition]
-            answer.set_result(
-                SeriesAnswer(
-                    as_of_ms=shard.t_ms,
-                    end_ms=shard.windows.end_ms,
-                    step_ms=shard.config.spec.step_ms,
-                    points=shard.series(key, span_ms),
-                )
-            )
-
-    def _refuse_requests(self) -> None:
-        """Tell those who still wait that nobody will answer."""
-        while not self._requests.empty():
-            answer = self._requests.get_nowait()[3]
-            if answer.set_running_or_notify_cancel():
-                answer.set_exception(Transient("the aggregator has stopped"))

@@ -5,17 +5,12 @@ runs in service, with its own reads and checkpoints.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 
 from swapstats.core.decode import choose_partitions
 from swapstats.core.hash_key import HashKey
 from swapstats.core.shard_config import ShardConfig
-from swapstats.model.effects import StatsUpdate
-from swapstats.ports.checkpoint_store import CheckpointStore
-from swapstats.ports.dead_letters import DeadLetterStore
-from swapstats.ports.observer import Silent
 from swapstats.ports.swap_log import SwapLog
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.run import Aggregator
@@ -26,11 +21,8 @@ CHUNK_BYTES_MAX = 4 << 20
 """As the default of `ingest.max_bytes`."""
 
 
-class _Nobody:
-    """Takes updates and forgets them."""
-
-    def publish(self, update: StatsUpdate) -> None:
-        """Ignore."""
+MakeAggregator = Callable[[ShardConfig, Callable[[], int], AggregatorOptions], Aggregator]
+"""Makes the aggregator of a log out of the rules of its shards, T, and its limits."""
 
 
 class LogPath:
@@ -39,30 +31,18 @@ class LogPath:
     Args:
         config: what shapes the shards; the partition number is set for each.
         log: an empty log.
-        store: an empty checkpoint store.
-        dead_letters: where refused messages are kept.
+        make_aggregator: makes what reads it, with empty stores.
     """
 
-    def __init__(
-        self,
-        config: ShardConfig,
-        log: SwapLog,
-        store: CheckpointStore,
-        dead_letters: DeadLetterStore,
-    ) -> None:
+    def __init__(self, config: ShardConfig, log: SwapLog, make_aggregator: MakeAggregator) -> None:
         self._log = log
         self._key: HashKey = config.key
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
         self._position = 0
         self._event_clock = config.event_clock
         self._appended_ms = 0
-        self.aggregator = Aggregator(
-            [replace(config, partition=number) for number in range(log.partition_count)],
-            log,
-            store,
-            dead_letters,
-            _Nobody(),
-            Silent(),
+        self.aggregator = make_aggregator(
+            config,
             self._now_ms,
             AggregatorOptions(chunk_bytes_max=CHUNK_BYTES_MAX, event_clock=config.event_clock),
         )
@@ -80,10 +60,10 @@ class LogPath:
             while left and len(appends) < _APPENDS_AHEAD_MAX:
                 appends.append(self._writer.submit(self._append, left.popleft()))
             appends.popleft().result()
-            self.aggregator.poll()
+            self.aggregator.turn()
             self.aggregator.checkpoint_if_due()
         while not self.aggregator.caught_up():
-            self.aggregator.poll()
+            self.aggregator.turn()
         self.aggregator.checkpoint()
         return sum(len(batch.messages) for batch in batches)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from swapstats.core.shard import Shard
 from swapstats.ports.checkpoint_store import CheckpointStore
-from swapstats.ports.dead_letters import DeadLetterStore
 from swapstats.ports.swap_log import SwapLog
 from swapstats.roles.bench.engine_path import EnginePath
 from swapstats.roles.bench.figures import Figure, Findings
@@ -22,7 +21,7 @@ from swapstats.roles.bench.full_path import (
     shard_config,
 )
 from swapstats.roles.bench.kernel_rates import kernel_figures, measure_kernels
-from swapstats.roles.bench.log_path import LogPath
+from swapstats.roles.bench.log_path import LogPath, MakeAggregator
 from swapstats.roles.bench.machine import on_one_core, this_machine
 from swapstats.roles.bench.made_swaps import Popularity, SteadyStream
 from swapstats.roles.bench.pairs import Pair
@@ -39,12 +38,12 @@ class BenchStores:
     Attributes:
         log: with the number of partitions that was asked for.
         checkpoints: where checkpoints go.
-        dead_letters: where refused messages go.
+        make_aggregator: makes the aggregator of this log.
     """
 
     log: SwapLog
     checkpoints: CheckpointStore
-    dead_letters: DeadLetterStore
+    make_aggregator: MakeAggregator
 
 
 OpenStores = Callable[[int], AbstractContextManager[BenchStores]]
@@ -88,12 +87,7 @@ def measure_quickly(open_stores: OpenStores, tell: Tell, sizes: Sizes) -> Findin
             engine.close()
         found.figures += figures("full path", pairs, RATIO_MIN)
         with open_stores(sizes.partitions) as stores:
-            logged = LogPath(
-                shard_config(event_clock=True),
-                stores.log,
-                stores.checkpoints,
-                stores.dead_letters,
-            )
+            logged = LogPath(shard_config(event_clock=True), stores.log, stores.make_aggregator)
             pairs = measure(logged, batches, plan, _count("with the log", plan.pairs, tell))
             logged.close()
         found.figures += figures("with the durable log", pairs, None)

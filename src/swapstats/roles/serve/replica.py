@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from swapstats.core.merge_updates import merge_updates
+from swapstats.core.first_round import FirstRound
 from swapstats.errors import Rejected, StoreError, Transient
 from swapstats.model.effects import StatsUpdate
 from swapstats.ports.clock import Clock
@@ -79,7 +79,6 @@ class Replica:
         options: ReplicaOptions | None = None,
     ) -> None:
         self._store = store
-        self._publish = publish
         self._clock = clock
         self._options = options or ReplicaOptions()
         self.places = tuple(ReplicaPlace(partition) for partition in range(partitions))
@@ -92,7 +91,7 @@ class Replica:
         self._due_ms = [now_ms] * partitions
         self._looked_ms = [now_ms - self._options.wake_gap_ms] * partitions
         self._first = 0
-        self._first_round: dict[int, StatsUpdate] | None = {}
+        self._first_round = FirstRound(publish)
         self._failures = 0
         self._resume_ms = now_ms
         self._lock = threading.Lock()
@@ -225,25 +224,14 @@ class Replica:
 
     def _hand_on(self, update: StatsUpdate) -> None:
         self.updates += 1
-        if self._first_round is None:
-            self._publish(update)
-            return
-        held = self._first_round.get(update.partition)
-        merged = update if held is None else merge_updates(held, update)
-        self._first_round[update.partition] = merged
+        self._first_round.take(update)
 
     def _end_first_round(self, partition: int) -> None:
-        """Hand the first updates on once every partition was looked at, this one being the last.
-
-        That of the partition furthest behind comes first: a reader's moment is the one all
-        partitions it knows have reached, and never goes back.
-        """
-        if self._first_round is None:
-            return
-        if all(place.looked or place.partition == partition for place in self.places):
-            for update in sorted(self._first_round.values(), key=lambda update: update.t_ms):
-                self._publish(update)
-            self._first_round = None
+        """Hand the first updates on once every partition was looked at, this one being the last."""
+        if not self._first_round.is_over and all(
+            place.looked or place.partition == partition for place in self.places
+        ):
+            self._first_round.end()
 
     def _note(self, place: ReplicaPlace, head: HotHead | None, update: StatsUpdate | None) -> None:
         is_gone = place.seq > 0 and (head is None or (place.is_gone and update is None))
