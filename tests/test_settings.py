@@ -163,10 +163,6 @@ def test_the_usual_configuration_loads_unchanged(tmp_path: Path) -> None:
         f"rate_limit.by_jwt.burst (line 27) {NO_LIMIT}",
         f"rate_limit.by_ip.refill_per_sec (line 28) {NO_LIMIT}",
         f"rate_limit.by_ip.burst (line 28) {NO_LIMIT}",
-        (
-            "stores.clickhouse.dsn (line 21) is not built yet: no role writes the archive; raw "
-            "swaps are in the log, as long as it keeps them."
-        ),
     ]
     assert settings.ingest.brokers == ("kafka-1:9092", "kafka-2:9092")
     assert (settings.ingest.topic, settings.ingest.group_id) == ("raw-swaps", "swap-stats")

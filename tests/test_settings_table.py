@@ -58,6 +58,8 @@ def values(key: Key) -> st.SearchStrategy[Any]:
         ).map(tuple),
         "app.bucket_step": st.sampled_from([100, 1_000, 2_500, 5_000, 60_000, 300_000]),
         "log.retention": st.integers(26 * 3_600_000, row.high or 0),
+        "stores.clickhouse.cold_after": st.integers(row.low or 0, 364 * 86_400_000),
+        "stores.clickhouse.delete_after": st.integers(91 * 86_400_000, row.high or 0),
         "api.ws.coalesce_ms": st.integers(1, 5_000),
         "api.ws.heartbeat": st.integers(100, 3_600_000),
         "metrics.pprof": st.none() | st.builds(Address, st.just("127.0.0.1"), st.integers(0, 5999)),

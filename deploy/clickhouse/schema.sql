@@ -32,7 +32,7 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)
 ORDER BY (chain_id, token_address, event_time, tx_hash, log_index, event_id)
 TTL toDateTime(event_time, 'UTC') + INTERVAL 90 DAY TO VOLUME 'cold', toDateTime(event_time, 'UTC') + INTERVAL 365 DAY DELETE
-SETTINGS storage_policy = 'hot_to_s3', non_replicated_deduplication_window = 50000;
+SETTINGS storage_policy = 'hot_to_s3', non_replicated_deduplication_window = 50000, materialize_ttl_recalculate_only = 1;
 
 CREATE TABLE IF NOT EXISTS `swapstats`.`raw_late` (
     `schema_version` UInt8 DEFAULT 1,
@@ -63,7 +63,7 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)
 ORDER BY (chain_id, token_address, event_time, tx_hash, log_index, event_id)
 TTL toDateTime(ingested_time, 'UTC') + INTERVAL 90 DAY TO VOLUME 'cold', toDateTime(ingested_time, 'UTC') + INTERVAL 365 DAY DELETE
-SETTINGS storage_policy = 'hot_to_s3', non_replicated_deduplication_window = 50000;
+SETTINGS storage_policy = 'hot_to_s3', non_replicated_deduplication_window = 50000, materialize_ttl_recalculate_only = 1;
 
 CREATE TABLE IF NOT EXISTS `swapstats`.`hourly` (
     `chain_id` UInt64,

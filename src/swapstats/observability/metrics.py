@@ -29,6 +29,7 @@ ROUTES_MAX = 256
 _FAST_MS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500)
 _SLOW_MS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000)
 _HTTP_MS = (0.5, 1, 2, 5, 10, 20, 40, 80, 150, 250, 500, 1_000, 2_500, 10_000)
+_BATCH_ROWS = (1, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000)
 _SIZE_BYTES = tuple(float(4**power) for power in range(5, 16))
 
 
@@ -98,6 +99,26 @@ TABLE = (
     ),
     MetricSpec(
         "snapshot_bytes", "histogram", "Size of one checkpoint, in bytes.", buckets=_SIZE_BYTES
+    ),
+    MetricSpec(
+        "clickhouse_batch_size",
+        "histogram",
+        "Rows of one batch that went into the archive.",
+        buckets=_BATCH_ROWS,
+    ),
+    MetricSpec(
+        "clickhouse_flush_duration_ms",
+        "histogram",
+        "Time from the note of a batch to the end of its insert, in milliseconds.",
+        buckets=_SLOW_MS,
+    ),
+    MetricSpec(
+        "clickhouse_failures_total",
+        "counter",
+        "Inserts into the archive that failed; each is tried again.",
+    ),
+    MetricSpec(
+        "clickhouse_waiting_bytes", "gauge", "Size of records that wait to be archived, in bytes."
     ),
     MetricSpec(
         "source_messages_total", "counter", "Messages of a source now in the log.", ("source",)
@@ -182,6 +203,10 @@ class Metrics:
         self.snapshot_duration_ms = self._histogram("snapshot_duration_ms")
         self.snapshot_stall_ms = self._histogram("snapshot_stall_ms")
         self.snapshot_bytes = self._histogram("snapshot_bytes")
+        self.clickhouse_batch_size = self._histogram("clickhouse_batch_size")
+        self.clickhouse_flush_duration_ms = self._histogram("clickhouse_flush_duration_ms")
+        self.clickhouse_failures_total = self._counter("clickhouse_failures_total")
+        self.clickhouse_waiting_bytes = self._gauge("clickhouse_waiting_bytes")
         self.source_messages_total = self._counter("source_messages_total")
         self.source_bytes_total = self._counter("source_bytes_total")
         self.source_gaps_total = self._counter("source_gaps_total")

@@ -82,6 +82,7 @@ Some settings load, but nothing runs with them:
 - `ingest.topic_cfg.retention_ms`, unless 0 or -1, is at least that too, and `ingest.topic_cfg.cleanup_policy` is `delete`:
   `swapstats topics` refuses others.
 - `api.ws.heartbeat` and `api.ws.slow_client_ms` are at least `api.ws.coalesce_ms`.
+- `stores.clickhouse.cold_after` is less than `stores.clickhouse.delete_after`.
 - `api.http.addr`, `metrics.prometheus` and `metrics.pprof` differ.
 
 ## Variables that are no settings

@@ -145,7 +145,17 @@ def _conflicts(settings: Settings, origin: Mapping[str, str]) -> list[str]:
                 f"{dotted} ({origin[dotted]}): Expected at least api.ws.coalesce_ms "
                 f"({ws.coalesce_ms} ms), was {span_ms} ms."
             )
-    return found + _shared_addresses(settings, origin)
+    return found + _archive_ages(settings, origin) + _shared_addresses(settings, origin)
+
+
+def _archive_ages(settings: Settings, origin: Mapping[str, str]) -> list[str]:
+    archive = settings.stores.clickhouse
+    if archive.cold_after_ms < archive.delete_after_ms:
+        return []
+    cold = format_span(archive.cold_after_ms)
+    deleted = format_span(archive.delete_after_ms)
+    where = f"stores.clickhouse.delete_after ({origin['stores.clickhouse.delete_after']})"
+    return [f"{where}: Expected more than stores.clickhouse.cold_after ({cold}), was {deleted}."]
 
 
 def _shared_addresses(settings: Settings, origin: Mapping[str, str]) -> list[str]:

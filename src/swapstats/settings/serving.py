@@ -7,7 +7,7 @@ Half of the table of every key (the other half is `stream.py`, which says how to
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from swapstats.settings.key import HOUR_MS, KIB, MIB, MINUTE_MS, SECOND_MS, key
+from swapstats.settings.key import DAY_MS, HOUR_MS, KIB, MIB, MINUTE_MS, SECOND_MS, key
 from swapstats.settings.kinds import (
     ADDRESS,
     BOOLEAN,
@@ -252,6 +252,22 @@ class S3:
 
 
 @dataclass(frozen=True, slots=True)
+class ColdParts:
+    """A bucket for old parts of the embedded archive, and for exports."""
+
+    endpoint: str = key(
+        "endpoint",
+        TEXT,
+        "",
+        "URL of bucket and prefix for old parts of the embedded archive and for exports, such as "
+        "`http://minio:9000/swapstats/archive/`; empty = old parts stay on the local disk. A "
+        "server has its own: `deploy/clickhouse/storage.xml`.",
+    )
+    key_id: str = key("key_id", TEXT, "", "Access key id of that bucket.")
+    secret: Secret = key("secret", SECRET, "", "Secret access key; best by file.")
+
+
+@dataclass(frozen=True, slots=True)
 class ClickHouse:
     """ClickHouse, the archive of raw swaps."""
 
@@ -259,9 +275,46 @@ class ClickHouse:
         "dsn",
         SECRET,
         "",
-        "Where ClickHouse is, with user and password.",
-        not_yet="no role writes the archive; raw swaps are in the log, as long as it keeps them",
+        "Where ClickHouse is, such as `clickhouse://user:password@host:8123/swapstats` "
+        "(`clickhouses://` for TLS): its HTTP port.",
     )
+    database: str = key(
+        "database",
+        TEXT,
+        "",
+        "Database of the archive, made if absent; empty = that of `stores.clickhouse.dsn`, else "
+        "swapstats.",
+    )
+    batch_ms: int = key(
+        "batch_ms",
+        SPAN_MS,
+        "200",
+        "A row waits no longer than this for its batch, while inserts keep up.",
+        bounds=(10, MINUTE_MS),
+    )
+    batch_rows: int = key(
+        "batch_rows",
+        INTEGER,
+        "1000",
+        "So many rows of a partition make a batch at once; a faster stream makes larger ones.",
+        bounds=(1, 50_000),
+        unit="rows",
+    )
+    cold_after_ms: int = key(
+        "cold_after",
+        SPAN,
+        "90d",
+        "Age at which raw swaps go to cold storage on S3, where there is one.",
+        bounds=(HOUR_MS, 36_600 * DAY_MS),
+    )
+    delete_after_ms: int = key(
+        "delete_after",
+        SPAN,
+        "365d",
+        "Age at which raw swaps are deleted; the hourly and daily sums stay.",
+        bounds=(2 * DAY_MS, 36_600 * DAY_MS),
+    )
+    cold: ColdParts = field(default_factory=ColdParts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +326,14 @@ class Stores:
         choice("redis", "s3"),
         "redis",
         "Where `swapstats aggregate` keeps checkpoints; `swapstats run` keeps them in `data.dir`.",
+    )
+    archive: str = key(
+        "archive",
+        choice("auto", "off", "embedded", "server"),
+        "auto",
+        "Where raw swaps are kept: on the server of `stores.clickhouse.dsn`, or by `swapstats run` "
+        "in `data.dir` (`embedded`); auto = the server if one is named, else embedded if chdb is "
+        "installed.",
     )
     redis: Redis = field(default_factory=Redis)
     s3: S3 = field(default_factory=S3)

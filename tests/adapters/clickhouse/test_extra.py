@@ -1,6 +1,8 @@
+import importlib.util
+
 import pytest
 
-from swapstats.adapters.clickhouse.extra import needed
+from swapstats.adapters.clickhouse.extra import is_installed, needed
 from swapstats.errors import UsageError
 
 
@@ -11,3 +13,12 @@ def test_a_missing_package_is_named_with_the_remedy() -> None:
 
 def test_an_installed_one_is_imported() -> None:
     assert needed("json").dumps([1]) == "[1]"
+
+
+def test_the_extra_is_there_if_all_of_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_installed()
+    missing: list[str] = []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else 1)
+    assert is_installed()
+    missing.append("pyarrow")
+    assert not is_installed()

@@ -13,7 +13,8 @@ import numpy as np
 
 from swapstats.adapters.clickhouse.arrow_block import COLUMN_NAMES, arrow_block
 from swapstats.adapters.clickhouse.engine import Engine
-from swapstats.adapters.clickhouse.schema import VIEWS, ArchiveSchema, statements
+from swapstats.adapters.clickhouse.schema import VIEWS, ArchiveSchema
+from swapstats.adapters.clickhouse.tables import make_tables
 from swapstats.adapters.clickhouse.verify import missing_rows, repair_view
 from swapstats.core.archive_rows import LATE_SIGN, RowRun, columns_of
 from swapstats.ports.archive import ArchiveBatch, BatchNote
@@ -37,7 +38,7 @@ class ClickHouseArchive:
 
     Args:
         engine: embedded or a server.
-        schema: the tables; they are created if they are not there.
+        schema: the tables; they are created if they are not there, and follow its ages.
         log_name: which log offsets belong to; another log's batches have other names.
 
     Raises:
@@ -49,8 +50,7 @@ class ClickHouseArchive:
         self._engine = engine
         self._schema = schema
         self._log_name = log_name
-        for statement in statements(schema):
-            engine.run(statement)
+        make_tables(engine, schema)
 
     def insert(self, batch: ArchiveBatch) -> None:
         """Insert a batch; see `Archive.insert`."""

@@ -15,12 +15,13 @@ from typing import Any
 from swapstats.adapters.clickhouse.engine import ROWS_FORMAT, engine_error, parse_rows
 from swapstats.adapters.clickhouse.extra import needed
 from swapstats.adapters.clickhouse.storage import (
+    COLD_METADATA,
     KEY_ID_VARIABLE,
     SECRET_VARIABLE,
     ColdStorage,
     storage_xml,
 )
-from swapstats.errors import StoreLocked, UsageError
+from swapstats.errors import StoreError, StoreLocked, UsageError
 
 
 class EmbeddedEngine:
@@ -48,6 +49,7 @@ class EmbeddedEngine:
     ) -> None:
         self._chdb = needed("chdb")
         self._directory = directory
+        self._cold = cold
         directory.mkdir(parents=True, exist_ok=True)
         config = directory / "config.xml"
         config.write_text(
@@ -117,6 +119,11 @@ class EmbeddedEngine:
                     raise StoreLocked(
                         f"Expected no other process on the archive in {self._directory}, was one: "
                         "stop it or use another directory"
+                    ) from error
+                if self._cold is None and (self._directory / COLD_METADATA).exists():
+                    raise StoreError(
+                        f"Expected the cold storage of the archive in {self._directory}, was none: "
+                        "old parts lie there, so name it as before (stores.clickhouse.cold)"
                     ) from error
                 raise engine_error(error, "open the archive") from error
             self._connections.append(connection)

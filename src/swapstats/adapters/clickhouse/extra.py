@@ -1,6 +1,7 @@
 """The archive's optional packages, imported when first needed."""
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 from swapstats.errors import UsageError
@@ -19,3 +20,8 @@ def needed(module: str) -> ModuleType:
             f"Expected the package {module.split('.', maxsplit=1)[0]} for the archive, was not "
             "installed: pip install 'swapstats[archive]'"
         ) from error
+
+
+def is_installed() -> bool:
+    """True if the whole extra is there; imports nothing."""
+    return all(importlib.util.find_spec(module) is not None for module in ("chdb", "pyarrow"))

@@ -67,6 +67,9 @@ VIEWS: Final[tuple[tuple[str, str, str, str], ...]] = (
 )
 """Views: table, its time column, that column's type, what it is of a raw row."""
 
+RAW_TABLES: Final = {"raw_swaps": "event_time", "raw_late": "ingested_time"}
+"""Tables of rows: name -> the column they are aged by."""
+
 VIEW_KEY: Final = ("chain_id", "token_address", "partition")
 _USD: Final = "toDecimal128(ifNull(amount_usd, 0), 6)"
 
@@ -120,8 +123,7 @@ def dedup_blocks(inserts_per_s_max: int, pause_s_max: int, instances: int = 1) -
 def statements(schema: ArchiveSchema) -> list[str]:
     """Statements that create whatever is not there yet, in order."""
     made = [f"CREATE DATABASE IF NOT EXISTS `{schema.database}`"]
-    made.append(_raw(schema, "raw_swaps", "event_time"))
-    made.append(_raw(schema, "raw_late", "ingested_time"))
+    made += [_raw(schema, name) for name in RAW_TABLES]
     for view in VIEWS:
         made.append(_target(schema, view))
         made.append(_view(schema, view))
@@ -142,13 +144,19 @@ def view_sums(*, prefix: str = "") -> str:
     return ",\n    ".join(f"sum({of.format(usd=_USD)}) AS {prefix}{name}" for name, _, of in SUMS)
 
 
-def _raw(schema: ArchiveSchema, name: str, aged_by: str) -> str:
-    columns = ",\n    ".join(f"`{column}` {kind}" for column, kind in COLUMNS)
+def ttl_of(schema: ArchiveSchema, name: str) -> str:
+    """What becomes of the rows of a raw table with age."""
+    aged_by = RAW_TABLES[name]
     ttl = []
     if schema.cold:
         ttl.append(f"{_after(aged_by, schema.cold_after_s)} TO VOLUME '{COLD_VOLUME}'")
     ttl.append(f"{_after(aged_by, schema.delete_after_s)} DELETE")
-    settings = _settings(schema) | schema.extra_settings
+    return ", ".join(ttl)
+
+
+def _raw(schema: ArchiveSchema, name: str) -> str:
+    columns = ",\n    ".join(f"`{column}` {kind}" for column, kind in COLUMNS)
+    settings = _settings(schema) | _OF_RAW | schema.extra_settings
     shown = ", ".join(f"{key} = {value}" for key, value in settings.items())
     if schema.cold:
         shown = f"storage_policy = '{STORAGE_POLICY}', {shown}"
@@ -159,7 +167,7 @@ def _raw(schema: ArchiveSchema, name: str, aged_by: str) -> str:
         "ENGINE = MergeTree\n"
         "PARTITION BY toYYYYMM(event_time)\n"
         "ORDER BY (chain_id, token_address, event_time, tx_hash, log_index, event_id)\n"
-        f"TTL {', '.join(ttl)}\n"
+        f"TTL {ttl_of(schema, name)}\n"
         f"SETTINGS {shown}"
     )
 
@@ -191,6 +199,10 @@ def _view(schema: ArchiveSchema, view: tuple[str, str, str, str]) -> str:
         f"FROM {schema.table('raw_swaps')}\n"
         f"GROUP BY chain_id, token_address, {moment}, `partition`"
     )
+
+
+_OF_RAW: Final = {"materialize_ttl_recalculate_only": 1}
+"""An age that is changed costs no rewriting of rows."""
 
 
 def _settings(schema: ArchiveSchema) -> dict[str, int]:

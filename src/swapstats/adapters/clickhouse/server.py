@@ -10,6 +10,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from swapstats.adapters.clickhouse.engine import ROWS_FORMAT, engine_error, parse_rows
+from swapstats.adapters.clickhouse.server_address import server_address
 from swapstats.errors import SwapstatsError
 
 _CONNECT_S: Final = 5
@@ -21,17 +22,23 @@ class ServerEngine:
 
     Args:
         dsn: `clickhouse://user:password@host:8123` (`clickhouses://` for TLS); a database in it
-            is the default of the connection only.
+            is not the connection's: it may have to be made first.
 
     Raises:
+        SettingsError: the DSN is none.
         Transient: it cannot be reached.
         StoreError: it refuses the connection.
     """
 
     def __init__(self, dsn: str) -> None:
+        address = server_address(dsn)
         try:
             self._client: Any = clickhouse_connect.get_client(
-                dsn=dsn,
+                host=address.host,
+                port=address.port,
+                username=address.user,
+                password=address.password,
+                interface="https" if address.is_tls else "http",
                 connect_timeout=_CONNECT_S,
                 send_receive_timeout=_ANSWER_S,
                 autogenerate_session_id=False,

@@ -15,6 +15,9 @@ from swapstats.adapters.clickhouse.schema import COLD_VOLUME, STORAGE_POLICY
 KEY_ID_VARIABLE: Final = "SWAPSTATS_ARCHIVE_S3_KEY_ID"
 SECRET_VARIABLE: Final = "SWAPSTATS_ARCHIVE_S3_SECRET"  # noqa: S105 - the name of a variable
 
+COLD_METADATA: Final = "cold-metadata"
+"""Where the embedded engine notes which objects are whose, below its directory."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColdStorage:
@@ -49,7 +52,7 @@ def storage_xml(
         lines.append("  </merge_tree>")
     if cold is not None:
         lines.append(
-            policy_xml(escape(cold.endpoint), escape(str(directory.absolute() / "cold-metadata")))
+            policy_xml(escape(cold.endpoint), escape(str(directory.absolute() / COLD_METADATA)))
         )
     lines.append("</clickhouse>")
     return "\n".join(lines) + "\n"
@@ -58,8 +61,9 @@ def storage_xml(
 def policy_xml(endpoint: str, metadata_path: str) -> str:
     """The storage policy: new parts on the default disk, old ones on S3.
 
-    Moves are by age only (`move_factor` 0), and never within an insert: an insert of old rows must
-    not fail while S3 is away.
+    The hot volume is called `default` as in the policy `default`, so a table made without cold
+    storage can be given it later. Moves are by age only (`move_factor` 0), and never within an
+    insert: an insert of old rows must not fail while S3 is away.
     """
     return f"""  <storage_configuration>
     <disks>
@@ -75,7 +79,7 @@ def policy_xml(endpoint: str, metadata_path: str) -> str:
     <policies>
       <{STORAGE_POLICY}>
         <volumes>
-          <hot><disk>default</disk></hot>
+          <default><disk>default</disk></default>
           <{COLD_VOLUME}>
             <disk>s3_cold</disk>
             <perform_ttl_move_on_insert>false</perform_ttl_move_on_insert>
