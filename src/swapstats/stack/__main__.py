@@ -13,8 +13,9 @@ from swapstats.stack.local_stack import PARTITIONS, LocalStack
 
 _LOOK_S: Final = 1.0
 _HELP: Final = (
-    "Start Kafka, Redis, NATS and (if versitygw is there) an S3 server on free loopback ports, "
-    "make the topics, and write a configuration for the roles."
+    "Start Kafka, Redis, NATS and, if they are there, an S3 server (versitygw) and what stands in "
+    "for ClickHouse (chdb) on free loopback ports, make the topics, and write a configuration for "
+    "the roles."
 )
 
 
@@ -59,6 +60,8 @@ def _tell_what_next(stack: LocalStack) -> None:
         _tell(f"NATS {stack.nats.url} (pid {stack.nats.pid})")
     if stack.s3 is not None and stack.s3_access is not None:
         _tell(f"S3 {stack.s3_access.endpoint} (pid {stack.s3.pid})")
+    if stack.clickhouse is not None:
+        _tell(f"ClickHouse (chdb) {stack.clickhouse_dsn} (pid {stack.clickhouse.pid})")
     for missing in stack.missing:
         _tell(f"without: {missing}")
     config = os.path.relpath(stack.config_path)

@@ -1,4 +1,4 @@
-"""Everything swapstats stands on, on this machine: Kafka, Redis, NATS and, if there, S3.
+"""Everything swapstats stands on, on this machine: Kafka, Redis, NATS, if there S3 and an archive.
 
 All listen on free loopback ports, keep their data in one directory, and die with the process that
 started them. The topics are made and a configuration for the roles is written. For development,
@@ -12,18 +12,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
+from swapstats.adapters.clickhouse.storage import ColdStorage
 from swapstats.adapters.kafka.topics import KafkaTopics
 from swapstats.core.topic_plan import TopicChange
 from swapstats.errors import UsageError
 from swapstats.settings import load
 from swapstats.settings.document import nested_yaml, yaml_text
 from swapstats.settings.kinds import Raw
+from swapstats.stack.clickhouse import clickhouse
 from swapstats.stack.kafka import KafkaCluster
 from swapstats.stack.nats import NatsServer
 from swapstats.stack.object_store import ObjectStoreAccess
 from swapstats.stack.process import ServerProcess
 from swapstats.stack.redis import RedisServer
 from swapstats.stack.versitygw import versitygw
+from swapstats.wiring.archive import DATABASE
 from swapstats.wiring.brokers import kafka_address, wanted_topics
 
 PARTITIONS: Final = 12
@@ -50,6 +53,8 @@ class LocalStack:
         nats: NATS; None if its program is missing.
         s3: S3 server with conditional writes; None if its program is missing.
         s3_access: how to reach its bucket.
+        clickhouse: what stands in for ClickHouse; None if chdb is not installed.
+        clickhouse_dsn: how to reach it, or empty.
         missing: what could not be had, and how to install it.
     """
 
@@ -69,6 +74,8 @@ class LocalStack:
         self.nats: NatsServer | None = None
         self.s3: ServerProcess | None = None
         self.s3_access: ObjectStoreAccess | None = None
+        self.clickhouse: ServerProcess | None = None
+        self.clickhouse_dsn = ""
         self._lock: BinaryIO | None = None
         needed: list[str] = []
         with _noted(needed):
@@ -79,6 +86,10 @@ class LocalStack:
             self.nats = NatsServer(self.directory / "nats")
         with _noted(self.missing):
             self.s3, self.s3_access = versitygw(self.directory / "s3")
+        with _noted(self.missing):
+            self.clickhouse, self.clickhouse_dsn = clickhouse(
+                self.directory / "clickhouse", cold=self._cold()
+            )
         if needed:
             raise UsageError("; ".join([*needed, *self.missing]))
 
@@ -117,7 +128,8 @@ class LocalStack:
 
     def servers(self) -> list[ServerProcess]:
         """All servers beside the brokers."""
-        return [server for server in (self.redis, self.nats, self.s3) if server is not None]
+        every = (self.redis, self.nats, self.s3, self.clickhouse)
+        return [server for server in every if server is not None]
 
     def ended(self) -> list[str]:
         """Names of servers that should run and do not."""
@@ -165,6 +177,14 @@ class LocalStack:
             encoding="utf-8",
         )
 
+    def _cold(self) -> ColdStorage | None:
+        """Where old parts of the archive go."""
+        access = self.s3_access
+        if access is None:
+            return None
+        endpoint = f"{access.endpoint}/{access.bucket}/archive/"
+        return ColdStorage(endpoint, access.key_id, access.secret)
+
     def _values(self) -> dict[str, Raw]:
         values: dict[str, Raw] = {
             "ingest.broker_type": "kafka",
@@ -185,6 +205,15 @@ class LocalStack:
                 "stores.s3.region": self.s3_access.region,
                 "stores.s3.key_id": self.s3_access.key_id,
                 "stores.s3.secret": self.s3_access.secret,
+            }
+        if self.clickhouse_dsn:
+            values["stores.clickhouse.dsn"] = f"{self.clickhouse_dsn}/{DATABASE}"
+        cold = self._cold()
+        if cold is not None:
+            values |= {
+                "stores.clickhouse.cold.endpoint": cold.endpoint,
+                "stores.clickhouse.cold.key_id": cold.key_id,
+                "stores.clickhouse.cold.secret": cold.secret,
             }
         return values
 

@@ -11,7 +11,7 @@ from swapstats.adapters.clickhouse.embedded import EmbeddedEngine
 from swapstats.adapters.clickhouse.engine import Engine
 from swapstats.adapters.clickhouse.schema import ArchiveSchema
 from swapstats.adapters.clickhouse.server import ServerEngine
-from swapstats.testing.clickhouse_http import clickhouse_http
+from swapstats.stack.clickhouse import clickhouse
 
 pytest.importorskip("chdb", reason="no chdb: pip install 'swapstats[archive]'")
 pytest.importorskip("pyarrow", reason="no pyarrow: pip install 'swapstats[archive]'")
@@ -30,7 +30,7 @@ def engine(
         yield embedded
         embedded.close()
         return
-    server, dsn = clickhouse_http(directory / "db", directory / "log")
+    server, dsn = clickhouse(directory)
     server.start()
     remote = ServerEngine(dsn)
     yield remote

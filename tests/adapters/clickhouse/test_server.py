@@ -8,13 +8,13 @@ from swapstats.adapters.clickhouse.archive import ClickHouseArchive
 from swapstats.adapters.clickhouse.schema import ArchiveSchema
 from swapstats.adapters.clickhouse.server import ServerEngine
 from swapstats.errors import Transient
+from swapstats.stack.clickhouse import clickhouse
 from swapstats.stack.process import ServerProcess
-from swapstats.testing.clickhouse_http import clickhouse_http
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[ServerProcess, str]]:
-    process, dsn = clickhouse_http(tmp_path / "db", tmp_path / "log")
+    process, dsn = clickhouse(tmp_path)
     yield process, dsn
     process.stop()
 

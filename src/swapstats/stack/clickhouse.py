@@ -1,12 +1,15 @@
-"""A test fixture: just enough of ClickHouse's HTTP interface, in front of the embedded engine.
+"""What stands in for a ClickHouse server in development: its HTTP interface in front of chdb.
 
-It lets the production client (clickhouse-connect) be tested end to end where no server can be had.
-It is no server: one process, no users, no TLS, no limits. Run it as a process of its own:
+chdb is ClickHouse's own engine in a library: tables, views, deduplication, storage policies and
+moves to S3 are the real ones. What is made here is the way to it, just enough of the HTTP protocol
+for the production client (clickhouse-connect): one process, no users, no TLS, no limits, loopback
+only. It is never for production.
 
-    python -m swapstats.testing.clickhouse_http DIRECTORY PORT
+    python -m swapstats.stack.clickhouse DIRECTORY PORT [COLD_ENDPOINT]
 """
 
 import json
+import os
 import re
 import sys
 import threading
@@ -20,6 +23,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import zstandard
 
+from swapstats.adapters.clickhouse.extra import is_installed
+from swapstats.adapters.clickhouse.storage import (
+    KEY_ID_VARIABLE,
+    SECRET_VARIABLE,
+    ColdStorage,
+    storage_xml,
+)
+from swapstats.errors import UsageError
 from swapstats.stack.process import ServerProcess, free_port, listens
 
 _NOT_SETTINGS = frozenset(
@@ -139,27 +150,50 @@ class _Face(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def clickhouse_http(directory: Path, log_path: Path) -> tuple[ServerProcess, str]:
-    """Describe the fixture as a server of its own, not started yet.
+def clickhouse(
+    directory: Path, *, port: int | None = None, cold: ColdStorage | None = None
+) -> tuple[ServerProcess, str]:
+    """Describe a server, not started yet.
 
     Args:
-        directory: where the engine keeps everything.
-        log_path: where its output goes.
+        directory: where the engine and the server's log are kept; what was there before is there
+            again.
+        port: loopback port; None = one that is free now.
+        cold: where old parts go; None = they stay.
 
     Returns:
         The server and its DSN; both outlive a restart.
+
+    Raises:
+        UsageError: chdb is not installed.
     """
-    port = free_port()
-    command = [sys.executable, "-m", __name__, str(directory), str(port)]
-    server = ServerProcess("ClickHouse over HTTP", command, log_path, lambda: listens(port))
+    if not is_installed():
+        raise UsageError(
+            "Expected the packages chdb and pyarrow for an archive, was not both: pip install "
+            "'swapstats[archive]'"
+        )
+    port = free_port() if port is None else port
+    command = [sys.executable, "-m", __name__, str(directory.absolute()), str(port)]
+    keys = {}
+    if cold is not None:
+        command.append(cold.endpoint)
+        keys = {KEY_ID_VARIABLE: cold.key_id, SECRET_VARIABLE: cold.secret}
+    server = ServerProcess(
+        "ClickHouse (chdb)", command, directory / "server.log", lambda: listens(port), env=keys
+    )
     return server, f"clickhouse://default:@127.0.0.1:{port}"
 
 
 def main() -> None:
     """Serve until the process ends."""
     directory, port = Path(sys.argv[1]), int(sys.argv[2])
+    cold = None
+    for endpoint in sys.argv[3:]:
+        cold = ColdStorage(endpoint, os.environ[KEY_ID_VARIABLE], os.environ[SECRET_VARIABLE])
     directory.mkdir(parents=True, exist_ok=True)
-    _Face.target = f"{directory.absolute()}?async_insert=0"
+    config = directory / "config.xml"
+    config.write_text(storage_xml(directory, cold, {}, {}), encoding="utf-8")
+    _Face.target = f"{directory / 'engine'}?config-file={config}&async_insert=0"
     kept = import_module("chdb").connect(_Face.target)
     kept.query("SELECT 1")
     ThreadingHTTPServer(("127.0.0.1", port), _Face).serve_forever()
