@@ -24,9 +24,10 @@ CREATE TABLE IF NOT EXISTS `swapstats`.`raw_swaps` (
     `ingested_time` DateTime64(3, 'UTC'),
     `removed` Bool,
     `sign` Int8,
+    `log` LowCardinality(String),
     `partition` UInt32,
     `offset` UInt64,
-    INDEX place (`partition`, `offset`) TYPE minmax GRANULARITY 1
+    INDEX place (`log`, `partition`, `offset`) TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)
@@ -55,9 +56,10 @@ CREATE TABLE IF NOT EXISTS `swapstats`.`raw_late` (
     `ingested_time` DateTime64(3, 'UTC'),
     `removed` Bool,
     `sign` Int8,
+    `log` LowCardinality(String),
     `partition` UInt32,
     `offset` UInt64,
-    INDEX place (`partition`, `offset`) TYPE minmax GRANULARITY 1
+    INDEX place (`log`, `partition`, `offset`) TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)
@@ -69,6 +71,7 @@ CREATE TABLE IF NOT EXISTS `swapstats`.`hourly` (
     `chain_id` UInt64,
     `token_address` String,
     `hour` DateTime('UTC'),
+    `log` LowCardinality(String),
     `partition` UInt32,
     `trades` SimpleAggregateFunction(sum, Int64),
     `buy` SimpleAggregateFunction(sum, Int64),
@@ -81,7 +84,7 @@ CREATE TABLE IF NOT EXISTS `swapstats`.`hourly` (
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
-ORDER BY (chain_id, token_address, hour, `partition`)
+ORDER BY (`chain_id`, `token_address`, `hour`, `log`, `partition`)
 SETTINGS non_replicated_deduplication_window = 50000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS `swapstats`.`hourly_view`
@@ -90,6 +93,7 @@ SELECT
     chain_id,
     token_address,
     toStartOfHour(toDateTime(event_time, 'UTC')) AS hour,
+    `log`,
     `partition`,
     sum(toInt64(sign)) AS trades,
     sum(toInt64(sign) * (side = 'buy')) AS buy,
@@ -100,12 +104,13 @@ SELECT
     sum(toDecimal128(ifNull(amount_usd, 0), 6) * sign * (side = 'sell')) AS sell_usd,
     sum(toDecimal256(amount_token, 18) * sign) AS vol_token
 FROM `swapstats`.`raw_swaps`
-GROUP BY chain_id, token_address, hour, `partition`;
+GROUP BY `chain_id`, `token_address`, `hour`, `log`, `partition`;
 
 CREATE TABLE IF NOT EXISTS `swapstats`.`daily` (
     `chain_id` UInt64,
     `token_address` String,
     `day` Date,
+    `log` LowCardinality(String),
     `partition` UInt32,
     `trades` SimpleAggregateFunction(sum, Int64),
     `buy` SimpleAggregateFunction(sum, Int64),
@@ -118,7 +123,7 @@ CREATE TABLE IF NOT EXISTS `swapstats`.`daily` (
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(day)
-ORDER BY (chain_id, token_address, day, `partition`)
+ORDER BY (`chain_id`, `token_address`, `day`, `log`, `partition`)
 SETTINGS non_replicated_deduplication_window = 50000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS `swapstats`.`daily_view`
@@ -127,6 +132,7 @@ SELECT
     chain_id,
     token_address,
     toDate(event_time, 'UTC') AS day,
+    `log`,
     `partition`,
     sum(toInt64(sign)) AS trades,
     sum(toInt64(sign) * (side = 'buy')) AS buy,
@@ -137,4 +143,4 @@ SELECT
     sum(toDecimal128(ifNull(amount_usd, 0), 6) * sign * (side = 'sell')) AS sell_usd,
     sum(toDecimal256(amount_token, 18) * sign) AS vol_token
 FROM `swapstats`.`raw_swaps`
-GROUP BY chain_id, token_address, day, `partition`;
+GROUP BY `chain_id`, `token_address`, `day`, `log`, `partition`;

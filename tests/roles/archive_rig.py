@@ -78,7 +78,7 @@ class MemoryArchive:
             self.view[key] = sum(sign for part, _, sign, found in self.raw if (part, found) == key)
 
     def end_offset(self, partition: int) -> int:
-        return max((row[1] + 1 for row in self.raw if row[0] == partition), default=0)
+        return max((offset + 1 for part, offset, _, _ in self.raw if part == partition), default=0)
 
     def close(self) -> None:
         """Nothing to release."""

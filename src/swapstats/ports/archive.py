@@ -150,7 +150,10 @@ class Archive(Protocol):
         ...
 
     def end_offset(self, partition: int) -> int:
-        """Offset after the newest row of a partition of this log; 0 if there is none.
+        """Tell the offset after the newest row that is there of a partition; 0 if there is none.
+
+        It finds again what was archived when the journal was lost: everything below it was
+        decided, and everything below is there but for what was in flight.
 
         Raises:
             Transient: the archive cannot be reached.

@@ -13,6 +13,7 @@ import numpy as np
 
 from swapstats.adapters.clickhouse.arrow_block import COLUMN_NAMES, arrow_block
 from swapstats.adapters.clickhouse.engine import Engine
+from swapstats.adapters.clickhouse.positions import end_offset
 from swapstats.adapters.clickhouse.schema import VIEWS, ArchiveSchema
 from swapstats.adapters.clickhouse.tables import make_tables
 from swapstats.adapters.clickhouse.verify import missing_rows, repair_view
@@ -39,7 +40,7 @@ class ClickHouseArchive:
     Args:
         engine: embedded or a server.
         schema: the tables; they are created if they are not there, and follow its ages.
-        log_name: which log offsets belong to; another log's batches have other names.
+        log_name: which log offsets belong to: batches are named by it, rows carry it.
 
     Raises:
         Transient: the engine cannot be reached.
@@ -62,14 +63,20 @@ class ClickHouseArchive:
         note = batch.note
         for table, run in _by_table(batch.run):
             missing = run.chosen(
-                missing_rows(self._engine, self._schema.table(table), run, note.partition)
+                missing_rows(
+                    self._engine, self._schema.table(table), run, self._log_name, note.partition
+                )
             )
             # Whole, it goes under its own name: a zombie's insert of it would still be dropped.
             # A rest has a name of its own, as the batch's might still be remembered.
             rest = "" if len(missing) == len(run) else f"/rest-{time.time_ns()}"
             self._insert(table, missing, note, self._name(note) + rest)
         for view in VIEWS:
-            repair_view(self._engine, self._schema, view, batch)
+            repair_view(self._engine, self._schema, view, self._log_name, batch)
+
+    def end_offset(self, partition: int) -> int:
+        """Offset after the newest row of a partition; see `Archive.end_offset`."""
+        return end_offset(self._engine, self._schema, self._log_name, partition)
 
     def close(self) -> None:
         """Release connections."""
@@ -81,7 +88,7 @@ class ClickHouseArchive:
         self._engine.insert(
             self._schema.table(table),
             COLUMN_NAMES,
-            arrow_block(columns_of(run, note.partition)),
+            arrow_block(columns_of(run, note.partition), self._log_name),
             {**_EVERY_INSERT, "insert_deduplication_token": name},
         )
 

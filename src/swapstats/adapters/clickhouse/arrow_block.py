@@ -15,14 +15,19 @@ _WORD: Final = (1 << _WORD_BITS) - 1
 _MS_COLUMNS: Final = ("event_time", "ingested_time")
 
 
-def arrow_block(rows: RowColumns) -> bytes:
+def arrow_block(rows: RowColumns, log_name: str) -> bytes:
     """Encode rows as an Arrow stream of one record batch, columns as in COLUMNS.
+
+    Args:
+        rows: of one log.
+        log_name: its name.
 
     Raises:
         UsageError: pyarrow is not installed.
     """
     pa = needed("pyarrow")
-    arrays = [_array(pa, rows, name) for name in COLUMN_NAMES]
+    of_log = pa.array([log_name] * len(rows), pa.string())
+    arrays = [of_log if name == "log" else _array(pa, rows, name) for name in COLUMN_NAMES]
     batch = pa.record_batch(arrays, names=list(COLUMN_NAMES))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:

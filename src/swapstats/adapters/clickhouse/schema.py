@@ -5,8 +5,9 @@ into `hourly` and `daily`; `raw_late` takes what came too late, outside the view
 token amount of 38 digits is summed in 76, so 2^60 rows fit. `deploy/clickhouse/schema.sql` is
 written from here.
 
-Rows go to the cold volume and are deleted by their `event_time`,
-those of `raw_late` by `ingested_time`, since they are old when they come.
+Several logs may share the tables: offsets say nothing without the `log` they are of. Rows go to
+the cold volume and are deleted by their `event_time`, those of `raw_late` by `ingested_time`, since
+they are old when they come.
 """
 
 import re
@@ -44,6 +45,7 @@ COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("ingested_time", "DateTime64(3, 'UTC')"),
     ("removed", "Bool"),
     ("sign", "Int8"),
+    ("log", "LowCardinality(String)"),
     ("partition", "UInt32"),
     ("offset", "UInt64"),
 )
@@ -70,7 +72,10 @@ VIEWS: Final[tuple[tuple[str, str, str, str], ...]] = (
 RAW_TABLES: Final = {"raw_swaps": "event_time", "raw_late": "ingested_time"}
 """Tables of rows: name -> the column they are aged by."""
 
-VIEW_KEY: Final = ("chain_id", "token_address", "partition")
+VIEW_KEY: Final = ("chain_id", "token_address", "log", "partition")
+"""What a view's rows are of beside their hour or day. Log and partition are there because each pair
+of them has one writer: only so can a view be compared with the raw rows, and repaired, while
+others write."""
 _USD: Final = "toDecimal128(ifNull(amount_usd, 0), 6)"
 
 
@@ -154,6 +159,11 @@ def ttl_of(schema: ArchiveSchema, name: str) -> str:
     return ", ".join(ttl)
 
 
+def view_key(moment: str) -> str:
+    """The columns of a view's key, in order; `moment` is its time column."""
+    return ", ".join(f"`{column}`" for column in (*VIEW_KEY[:2], moment, *VIEW_KEY[2:]))
+
+
 def _raw(schema: ArchiveSchema, name: str) -> str:
     columns = ",\n    ".join(f"`{column}` {kind}" for column, kind in COLUMNS)
     settings = _settings(schema) | _OF_RAW | schema.extra_settings
@@ -163,7 +173,7 @@ def _raw(schema: ArchiveSchema, name: str) -> str:
     return (
         f"CREATE TABLE IF NOT EXISTS {schema.table(name)} (\n"
         f"    `schema_version` UInt8 DEFAULT {SCHEMA_VERSION},\n    {columns},\n"
-        "    INDEX place (`partition`, `offset`) TYPE minmax GRANULARITY 1\n)\n"
+        "    INDEX place (`log`, `partition`, `offset`) TYPE minmax GRANULARITY 1\n)\n"
         "ENGINE = MergeTree\n"
         "PARTITION BY toYYYYMM(event_time)\n"
         "ORDER BY (chain_id, token_address, event_time, tx_hash, log_index, event_id)\n"
@@ -181,10 +191,11 @@ def _target(schema: ArchiveSchema, view: tuple[str, str, str, str]) -> str:
     return (
         f"CREATE TABLE IF NOT EXISTS {schema.table(name)} (\n"
         "    `chain_id` UInt64,\n    `token_address` String,\n"
-        f"    `{moment}` {kind},\n    `partition` UInt32,\n    {sums}\n)\n"
+        f"    `{moment}` {kind},\n    `log` LowCardinality(String),\n    `partition` UInt32,\n"
+        f"    {sums}\n)\n"
         "ENGINE = AggregatingMergeTree\n"
         f"PARTITION BY toYYYYMM({moment})\n"
-        f"ORDER BY (chain_id, token_address, {moment}, `partition`)\n"
+        f"ORDER BY ({view_key(moment)})\n"
         f"SETTINGS {settings}"
     )
 
@@ -194,10 +205,11 @@ def _view(schema: ArchiveSchema, view: tuple[str, str, str, str]) -> str:
     return (
         f"CREATE MATERIALIZED VIEW IF NOT EXISTS {schema.table(f'{name}_view')}\n"
         f"TO {schema.table(name)} AS\n"
-        f"SELECT\n    chain_id,\n    token_address,\n    {of} AS {moment},\n    `partition`,\n"
+        f"SELECT\n    chain_id,\n    token_address,\n    {of} AS {moment},\n    `log`,\n"
+        "    `partition`,\n"
         f"    {view_sums()}\n"
         f"FROM {schema.table('raw_swaps')}\n"
-        f"GROUP BY chain_id, token_address, {moment}, `partition`"
+        f"GROUP BY {view_key(moment)}"
     )
 
 
