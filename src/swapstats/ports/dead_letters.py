@@ -22,12 +22,20 @@ class DeadLetterReader(Protocol):
         ...
 
 
-class DeadLetterStore(DeadLetterReader, Protocol):
-    """The writer's side."""
+class DeadLetterSink(Protocol):
+    """Takes refused messages."""
 
     def put(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep letters; one with a (partition, offset) already kept is left as it is."""
+        """Keep letters; one with a (partition, offset) already kept is left as it is.
+
+        Raises:
+            Transient: the store cannot be reached; some may be kept, put them all again.
+        """
         ...
+
+
+class DeadLetterStore(DeadLetterReader, DeadLetterSink, Protocol):
+    """The writer's side."""
 
     def trim(self, count_max: int) -> int:
         """Drop the oldest beyond `count_max`; returns how many were dropped."""

@@ -14,6 +14,8 @@ from swapstats.model.effects import StatsUpdate
 from swapstats.model.record import RecordBatch
 from swapstats.model.stats import WindowStats, from_row
 from swapstats.model.token_update import TokenUpdate
+from swapstats.ports.checkpoint_store import CheckpointStore
+from swapstats.ports.dead_letters import DeadLetterSink
 from swapstats.ports.hot_store import HotHead
 from swapstats.ports.swap_subscription import PartitionOwner
 from swapstats.roles.aggregator.options import AggregatorOptions
@@ -119,7 +121,15 @@ class Heard:
 class Member:
     """One aggregator of the group."""
 
-    def __init__(self, rig: Rig, store: AwayStore, closing: contextlib.ExitStack) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        store: AwayStore,
+        closing: contextlib.ExitStack,
+        *,
+        checkpoints: CheckpointStore | None = None,
+        letters: DeadLetterSink | None = None,
+    ) -> None:
         self.heard = Heard()
         self.watched = Watched()
         self.publisher = ShardPublisher(store, self.heard, rig.clock, coalesce_ms=0)
@@ -133,8 +143,8 @@ class Member:
         self.aggregator = Aggregator(
             lambda partition: replace(rig.config, partition=partition),
             subscribe,
-            rig.checkpoints,
-            rig.letters,
+            checkpoints or rig.checkpoints,
+            letters or rig.letters,
             self.publisher,
             self.watched,
             rig.clock.wall_ms,

@@ -22,7 +22,7 @@ from swapstats.model.effects import Effects
 from swapstats.model.record import RecordBatch
 from swapstats.model.series import SeriesAnswer
 from swapstats.ports.checkpoint_store import CheckpointStore
-from swapstats.ports.dead_letters import DeadLetterStore
+from swapstats.ports.dead_letters import DeadLetterSink
 from swapstats.ports.observer import AggregatorObserver
 from swapstats.ports.stats_publisher import StatsPublisher
 from swapstats.ports.swap_subscription import PartitionOwner, SwapSubscription
@@ -65,7 +65,7 @@ class Aggregator:
         config_of: Callable[[int], ShardConfig],
         subscribe: Callable[[PartitionOwner], SwapSubscription],
         store: CheckpointStore,
-        dead_letters: DeadLetterStore,
+        dead_letters: DeadLetterSink,
         publisher: StatsPublisher,
         observer: AggregatorObserver,
         now_ms: Callable[[], int],
