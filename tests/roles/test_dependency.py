@@ -4,7 +4,8 @@ import pytest
 
 from swapstats.core.circuit_breaker import CircuitBreaker
 from swapstats.errors import Rejected, Transient
-from swapstats.roles.dependency import Dependency, DependencyStatus
+from swapstats.model.health import DependencyStatus
+from swapstats.roles.dependency import Dependency
 from swapstats.testing.manual_clock import ManualClock
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,33 @@ class Readiness:
         progress: 0.0 to 1.0 of the restore.
         reason: one sentence for people; None when ready.
         retry_after_ms: when to ask again.
+        warning: what is not as it should be although it is ready; None if nothing is.
     """
 
     ready: bool
     progress: float = 1.0
     reason: str | None = None
     retry_after_ms: int = 1_000
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyStatus:
+    """How something does that a role calls and can do without for a while.
+
+    Attributes:
+        name: what people call it.
+        state: `closed` (in use), `open` (not called) or `half_open` (tried).
+        opens: how often it was given up.
+        refused: calls refused because of that.
+        reason: the last failure, in one sentence; None while it is closed.
+    """
+
+    name: str
+    state: Literal["closed", "open", "half_open"]
+    opens: int
+    refused: int
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +105,22 @@ class ServiceState:
     partitions: tuple[PartitionState, ...] = ()
     counters: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoleState:
+    """What `/readyz` of a role without an API says.
+
+    Attributes:
+        readiness: whether it does its work.
+        phase: what it is at, in a word or two.
+        partitions: those it owns, by number.
+        dependencies: what it stands on.
+        lag_ms: how far it is behind.
+    """
+
+    readiness: Readiness
+    phase: str
+    partitions: tuple[PartitionState, ...] = ()
+    dependencies: tuple[DependencyStatus, ...] = ()
+    lag_ms: int = 0

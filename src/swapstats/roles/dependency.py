@@ -6,34 +6,15 @@ dependency goes on. Its status is for `/readyz` and the metrics.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from swapstats.core.circuit_breaker import BreakerState, CircuitBreaker
 from swapstats.errors import Transient
+from swapstats.model.health import DependencyStatus
 from swapstats.ports.clock import Clock
 
 ArgumentsT = ParamSpec("ArgumentsT")
 ResultT = TypeVar("ResultT")
-
-
-@dataclass(frozen=True, slots=True)
-class DependencyStatus:
-    """How a dependency does.
-
-    Attributes:
-        name: what people call it.
-        state: `closed` (in use), `open` (not called) or `half_open` (tried).
-        opens: how often it was given up.
-        refused: calls refused because of that.
-        reason: the last failure, in one sentence; None while it is closed.
-    """
-
-    name: str
-    state: BreakerState
-    opens: int
-    refused: int
-    reason: str | None
 
 
 def _unheard(status: DependencyStatus) -> None:

@@ -16,7 +16,7 @@ from swapstats.model.stats import WindowStats, from_row
 from swapstats.model.token_update import TokenUpdate
 from swapstats.ports.checkpoint_store import CheckpointStore
 from swapstats.ports.dead_letters import DeadLetterSink
-from swapstats.ports.hot_store import HotHead
+from swapstats.ports.hot_store import HotHead, HotStore, HotStoreReader
 from swapstats.ports.swap_subscription import PartitionOwner
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.publisher import ShardPublisher
@@ -124,7 +124,7 @@ class Member:
     def __init__(
         self,
         rig: Rig,
-        store: AwayStore,
+        store: HotStore,
         closing: contextlib.ExitStack,
         *,
         checkpoints: CheckpointStore | None = None,
@@ -166,7 +166,7 @@ class Member:
         assert self.publisher.flush(FLUSH_MS)
 
 
-def shown(rig: Rig, store: MemoryHotStore) -> dict[str, tuple[WindowStats, ...]]:
+def shown(rig: Rig, store: HotStoreReader) -> dict[str, tuple[WindowStats, ...]]:
     """What a reader who starts now sees: every token with trades."""
     market = Market(rig.config.spec, rig.log.partition_count)
     for partition in range(rig.log.partition_count):
