@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from swapstats.errors import SettingsError
+from swapstats.observability.http_thread import Answer
 from swapstats.observability.metrics import TABLE, Metrics
 from swapstats.observability.metrics_server import MetricsServer
 
@@ -97,3 +98,15 @@ def test_close_leaves_no_thread() -> None:
     assert {thread.name for thread in set(threading.enumerate()) - before} >= {"metrics server"}
     server.close()
     assert set(threading.enumerate()) <= before
+
+
+def test_other_pages_stand_beside_the_metrics() -> None:
+    pages = {"/readyz": lambda: Answer(503, b"not yet"), "/broken": lambda: Answer(1 // 0, b"")}
+    server = MetricsServer(Metrics().registry, "127.0.0.1:0", pages)
+    try:
+        assert fetch(server.address, "/readyz")[::2] == (503, "not yet")
+        assert fetch(server.address, "/metrics")[0] == 200
+        assert fetch(server.address, "/broken")[0] == 500, "a mistake does not end the server"
+        assert fetch(server.address, "/x")[2] == "Expected /metrics, /readyz, /broken, was /x\n"
+    finally:
+        server.close()

@@ -20,9 +20,11 @@ from swapstats.errors import Rejected, SettingsMismatch, StoreFull, SwapstatsErr
 from swapstats.model.record import MessageBlock, RecordBatch
 from swapstats.observability.logs import Logs
 from swapstats.ports.source import SourceBatch, SourceStatus
+from swapstats.roles.ingest_state import IngestWatch
 from swapstats.settings import Settings, load
 from swapstats.stack.kafka import KafkaCluster
 from swapstats.testing.eventually import eventually_async
+from swapstats.testing.manual_clock import ManualClock
 from swapstats.wiring.brokers import PLACING_KEY
 from swapstats.wiring.ingest import IngestService, PatientLog
 
@@ -243,16 +245,21 @@ class Failing:
 
 def test_a_block_is_written_again_until_it_is_there() -> None:
     log, troubles = Failing(3), list[str]()
-    patient = PatientLog(log, troubles.append)
+    clock, took = ManualClock(), list[int]()
+    watch = IngestWatch(clock, 1, took.append)
+    patient = PatientLog(log, troubles.append, watch)
     for name in (b"a", b"b"):
         patient.append(MessageBlock.of([name]), np.zeros(1, dtype=np.int32), 0, {})
     assert log.appended == [b"a", b"b"]
     assert troubles == [f"Expected a broker, was none ({n})" for n in (1, 2, 3)] + [""]
+    assert took == [0, 0], "each block is acknowledged once"
+    assert watch.state().readiness.ready
+    assert watch.state().dependencies[0].opens == 1
 
 
 def test_a_block_is_given_up_only_when_asked() -> None:
     log = Failing(1_000_000, retry_after_ms=60_000)
-    patient = PatientLog(log, lambda _: patient.give_up())
+    patient = PatientLog(log, lambda _: patient.give_up(), IngestWatch(ManualClock(), 1))
     with pytest.raises(Transient, match="was none"):
         patient.append(MessageBlock.of([b"a"]), np.zeros(1, dtype=np.int32), 0, {})
     assert (log.asked, log.appended) == (1, [])
@@ -260,7 +267,7 @@ def test_a_block_is_given_up_only_when_asked() -> None:
 
 def test_all_else_is_the_log_itself() -> None:
     log = Failing(0)
-    patient = PatientLog(log, lambda _: None)
+    patient = PatientLog(log, lambda _: None, IngestWatch(ManualClock(), 1))
     assert patient.partition_count == 2
     assert (patient.start_offsets(), patient.end_offsets()) == ([1, 2], [3, 4])
     assert patient.position("x") == "of x"

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from tests.roles.api.running import Stream, document, exactly
 
 from swapstats.adapters.nats.publisher import NatsTokenPublisher
@@ -128,6 +129,21 @@ class Life:
     async def ready(self) -> None:
         await self.until("/readyz", lambda code, _: code == 200, "the process to be ready")
 
+    async def figure(self, name: str) -> float:
+        """Ask for a metric: all its samples together."""
+        lines = [json.loads(line) for line in self.said.getvalue().splitlines()]
+        (address,) = (line["address"] for line in lines if line["event"] == "metrics")
+
+        def scraped() -> str:
+            with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+                text: str = answer.read().decode()
+                return text
+
+        families = text_string_to_metric_families(await asyncio.to_thread(scraped))
+        return sum(
+            sample.value for family in families for sample in family.samples if sample.name == name
+        )
+
     async def end(self) -> None:
         self.stop.set()
         await asyncio.wait_for(self.task, 20)
@@ -207,6 +223,41 @@ async def test_a_series_is_refused_in_clear_words(start: Start, deployment: Depl
     assert "archive" in body["detail"]
     code, body = await life.get("/api/tokens/nobody/series")
     assert code == 404
+
+
+async def test_while_redis_is_away_it_serves_says_so_and_asks_for_no_restart(
+    start: Start, deployment: Deployment
+) -> None:
+    deployment.begin()
+    life = start(observability__no_progress="1s", breaker__failures=1)
+    await life.ready()
+    _, told = await life.get("/readyz")
+    assert told["reason"] is None
+    (hot,) = told["dependencies"]
+    assert (hot["name"], hot["state"], hot["reason"]) == ("hot store", "closed", None)
+    deployment.redis.pause()
+    try:
+
+        def is_refused(code: int, body: Any) -> bool:
+            assert code == 200, body
+            return int(body["dependencies"][0]["refused"]) > 0
+
+        told = await life.until("/readyz", is_refused, "the hot store to be given up")
+        assert "served with its age" in told["reason"]
+        assert told["dependencies"][0]["reason"]
+        assert int(told["dependencies"][0]["opens"]) > 0
+        assert (await life.get("/healthz"))[0] == 200
+        code, _ = await life.get(f"/api/tokens/{deployment.source.key(0)}/stats")
+        assert code == 200
+    finally:
+        deployment.redis.resume()
+    told = await life.until(
+        "/readyz", lambda _, body: body["reason"] is None, "the hot store to be back"
+    )
+    assert told["dependencies"][0]["state"] == "closed"
+    for counter in ("dependency_opens_total", "replica_failed_looks_total", "replica_looks_total"):
+        await eventually_async(lambda name=counter: life.figure(name), WAIT_MS, counter)
+    await life.end()
 
 
 async def test_another_shape_is_refused(start: Start, deployment: Deployment) -> None:

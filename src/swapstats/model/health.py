@@ -55,6 +55,16 @@ class DependencyStatus:
     refused: int
     reason: str | None
 
+    def members(self) -> dict[str, str | int | None]:
+        """Values for JSON, by name."""
+        return {
+            "name": self.name,
+            "state": self.state,
+            "reason": self.reason,
+            "opens": self.opens,
+            "refused": self.refused,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class SourceState:

@@ -6,13 +6,10 @@ report. Served by `observability.metrics_server`; described for people in `docs/
 """
 
 from collections import Counter as Tally
-from dataclasses import dataclass
-from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     GCCollector,
     Histogram,
     PlatformCollector,
@@ -22,6 +19,8 @@ from prometheus_client import (
 from swapstats import __version__
 from swapstats.model.effects import COUNTER_NAMES, Effects
 from swapstats.model.wire import REASONS
+from swapstats.observability.metric_spec import MetricMaker, MetricSpec
+from swapstats.observability.role_metrics import ROLE_TABLE, RoleMetrics
 
 ROUTES_MAX = 256
 """Pairs of route and status counted apart; further routes are counted as `other`."""
@@ -31,25 +30,6 @@ _SLOW_MS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 3
 _HTTP_MS = (0.5, 1, 2, 5, 10, 20, 40, 80, 150, 250, 500, 1_000, 2_500, 10_000)
 _BATCH_ROWS = (1, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000)
 _SIZE_BYTES = tuple(float(4**power) for power in range(5, 16))
-
-
-@dataclass(frozen=True, slots=True)
-class MetricSpec:
-    """One metric.
-
-    Attributes:
-        name: as scraped; also the attribute of `Metrics`.
-        kind: what Prometheus calls it.
-        help: one sentence with the unit.
-        labels: label names.
-        buckets: upper bounds of a histogram, in its unit.
-    """
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    help: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
 
 
 TABLE = (
@@ -159,10 +139,9 @@ TABLE = (
     MetricSpec(
         "build_info", "gauge", "Always 1; the version is in the label.", ("version",)
     ),
+    *ROLE_TABLE,
 )  # fmt: skip
 """Every metric of our own. Beside them stand `process_*` and `python_*` of the client library."""
-
-_SPECS = {spec.name: spec for spec in TABLE}
 
 _COUNTER_OF = {
     "ingested": "events_ingested_total",
@@ -177,7 +156,7 @@ _COUNTER_OF = {
 """Counter of `model.effects.COUNTER_NAMES` -> metric; dead letters are counted by reason."""
 
 
-class Metrics:
+class Metrics(RoleMetrics):
     """One attribute a metric, named as in TABLE; safe for use from several threads.
 
     Attributes:
@@ -186,40 +165,42 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.events_ingested_total = self._counter("events_ingested_total")
-        self.events_applied_total = self._counter("events_applied_total")
-        self.dedupe_hits_total = self._counter("dedupe_hits_total")
-        self.removed_total = self._counter("removed_total")
-        self.cancelled_total = self._counter("cancelled_total")
-        self.too_old_total = self._counter("too_old_total")
-        self.late_total = self._counter("late_total")
-        self.late_refused_total = self._counter("late_refused_total")
-        self.dead_letters_total = self._counter("dead_letters_total")
-        self.window_apply_latency_ms = self._histogram("window_apply_latency_ms")
-        self.tokens_gauge = self._gauge("tokens_gauge")
-        self.consumer_lag_seconds = self._gauge("consumer_lag_seconds")
-        self.next_offset = self._gauge("next_offset")
-        self.log_end_offset = self._gauge("log_end_offset")
-        self.snapshot_duration_ms = self._histogram("snapshot_duration_ms")
-        self.snapshot_stall_ms = self._histogram("snapshot_stall_ms")
-        self.snapshot_bytes = self._histogram("snapshot_bytes")
-        self.clickhouse_batch_size = self._histogram("clickhouse_batch_size")
-        self.clickhouse_flush_duration_ms = self._histogram("clickhouse_flush_duration_ms")
-        self.clickhouse_failures_total = self._counter("clickhouse_failures_total")
-        self.clickhouse_waiting_bytes = self._gauge("clickhouse_waiting_bytes")
-        self.source_messages_total = self._counter("source_messages_total")
-        self.source_bytes_total = self._counter("source_bytes_total")
-        self.source_gaps_total = self._counter("source_gaps_total")
-        self.http_requests_total = self._counter("http_requests_total")
-        self.http_request_latency_ms = self._histogram("http_request_latency_ms")
-        self.ws_clients_gauge = self._gauge("ws_clients_gauge")
-        self.ws_dropped_msgs_total = self._counter("ws_dropped_msgs_total")
-        self.ws_frames_total = self._counter("ws_frames_total")
-        self.ws_sent_bytes_total = self._counter("ws_sent_bytes_total")
-        self.stale_updates_total = self._counter("stale_updates_total")
-        self.clock_held_gauge = self._gauge("clock_held_gauge")
-        self.ready_gauge = self._gauge("ready_gauge")
-        self.build_info = self._gauge("build_info")
+        super().__init__(self.registry)
+        make = MetricMaker(TABLE, self.registry)
+        self.events_ingested_total = make.counter("events_ingested_total")
+        self.events_applied_total = make.counter("events_applied_total")
+        self.dedupe_hits_total = make.counter("dedupe_hits_total")
+        self.removed_total = make.counter("removed_total")
+        self.cancelled_total = make.counter("cancelled_total")
+        self.too_old_total = make.counter("too_old_total")
+        self.late_total = make.counter("late_total")
+        self.late_refused_total = make.counter("late_refused_total")
+        self.dead_letters_total = make.counter("dead_letters_total")
+        self.window_apply_latency_ms = make.histogram("window_apply_latency_ms")
+        self.tokens_gauge = make.gauge("tokens_gauge")
+        self.consumer_lag_seconds = make.gauge("consumer_lag_seconds")
+        self.next_offset = make.gauge("next_offset")
+        self.log_end_offset = make.gauge("log_end_offset")
+        self.snapshot_duration_ms = make.histogram("snapshot_duration_ms")
+        self.snapshot_stall_ms = make.histogram("snapshot_stall_ms")
+        self.snapshot_bytes = make.histogram("snapshot_bytes")
+        self.clickhouse_batch_size = make.histogram("clickhouse_batch_size")
+        self.clickhouse_flush_duration_ms = make.histogram("clickhouse_flush_duration_ms")
+        self.clickhouse_failures_total = make.counter("clickhouse_failures_total")
+        self.clickhouse_waiting_bytes = make.gauge("clickhouse_waiting_bytes")
+        self.source_messages_total = make.counter("source_messages_total")
+        self.source_bytes_total = make.counter("source_bytes_total")
+        self.source_gaps_total = make.counter("source_gaps_total")
+        self.http_requests_total = make.counter("http_requests_total")
+        self.http_request_latency_ms = make.histogram("http_request_latency_ms")
+        self.ws_clients_gauge = make.gauge("ws_clients_gauge")
+        self.ws_dropped_msgs_total = make.counter("ws_dropped_msgs_total")
+        self.ws_frames_total = make.counter("ws_frames_total")
+        self.ws_sent_bytes_total = make.counter("ws_sent_bytes_total")
+        self.stale_updates_total = make.counter("stale_updates_total")
+        self.clock_held_gauge = make.gauge("clock_held_gauge")
+        self.ready_gauge = make.gauge("ready_gauge")
+        self.build_info = make.gauge("build_info")
         self.build_info.labels(__version__).set(1)
         # Children are made once: `labels()` costs more than the count itself, and a reason that
         # never occurred shows as 0 instead of being absent.
@@ -282,17 +263,3 @@ class Metrics:
                 self._routes[route, status] = children
         children[0].inc()
         children[1].observe(latency_ms)
-
-    def _counter(self, name: str) -> Counter:
-        spec = _SPECS[name]
-        return Counter(spec.name, spec.help, spec.labels, registry=self.registry)
-
-    def _gauge(self, name: str) -> Gauge:
-        spec = _SPECS[name]
-        return Gauge(spec.name, spec.help, spec.labels, registry=self.registry)
-
-    def _histogram(self, name: str) -> Histogram:
-        spec = _SPECS[name]
-        return Histogram(
-            spec.name, spec.help, spec.labels, registry=self.registry, buckets=spec.buckets
-        )

@@ -1,11 +1,13 @@
-"""Serves a `Metrics` registry at `/metrics`; holds no figures itself."""
+"""Serves a `Metrics` registry at `/metrics`, and other pages beside it; holds no figures itself."""
 
 from collections.abc import Iterator
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from swapstats.observability.health_pages import Pages
 from swapstats.observability.http_thread import Answer, HttpThread, Request, parse_address
 
 ADDRESS_DEFAULT = "127.0.0.1:9091"
@@ -18,12 +20,19 @@ class MetricsServer:
     Args:
         registry: what to expose.
         address: `host:port`; no host means every interface, port 0 any free port.
+        pages: what answers at other paths.
 
     Raises:
         SettingsError: the address is none, or cannot be listened on.
     """
 
-    def __init__(self, registry: CollectorRegistry, address: str = ADDRESS_DEFAULT) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        address: str = ADDRESS_DEFAULT,
+        pages: Pages = MappingProxyType({}),
+    ) -> None:
+        self._pages = pages
         self._figures = _Figures(registry)
         host, port = parse_address(address, HOST_ANY)
         self._thread = HttpThread(host, port, self._answer, name="metrics server")
@@ -38,9 +47,13 @@ class MetricsServer:
         self._thread.close()
 
     def _answer(self, request: Request) -> Answer:
-        """Write the registry in the format the scraper asks for."""
+        """Answer a page, or write the registry in the format the scraper asks for."""
+        page = self._pages.get(request.path)
+        if page is not None:
+            return page()
         if request.path != "/metrics":
-            return Answer(404, f"Expected /metrics, was {request.path}\n".encode())
+            known = ", ".join(["/metrics", *self._pages])
+            return Answer(404, f"Expected {known}, was {request.path}\n".encode())
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Answer(200, encode(self._figures), content_type)
 

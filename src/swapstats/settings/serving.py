@@ -109,7 +109,8 @@ class Metrics:
         "prometheus",
         switchable(Address("127.0.0.1", 9091)),
         "127.0.0.1:9091",
-        "Address of the Prometheus metrics; true = the default, false = off.",
+        "Address of the Prometheus metrics, and of `/healthz` and `/readyz` of `swapstats "
+        "aggregate` and `ingest`; true = the default, false = off.",
     )
     pprof: Address | None = key(
         "pprof",
@@ -203,8 +204,46 @@ class Observability:
         "no_progress",
         SPAN,
         "30s",
-        "Unread records and no progress for this long make `/healthz` fail.",
+        "Unread records and no progress, or a loop that stands still, for this long make "
+        "`/healthz` fail.",
         bounds=(SECOND_MS, HOUR_MS),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """When a server that fails is given up for a while, so that what does not need it goes on."""
+
+    failures_max: int = key(
+        "failures",
+        INTEGER,
+        "3",
+        "Failures in a row after which Redis, the dead letters' topic or another server is not "
+        "called for a while.",
+        bounds=(1, 1_000),
+        unit="failures",
+    )
+    open_ms: int = key(
+        "open",
+        SPAN,
+        "1s",
+        "How long the first time; twice as long after each further one.",
+        bounds=(10, HOUR_MS),
+    )
+    open_ms_max: int = key(
+        "open_max",
+        SPAN,
+        "5s",
+        "How long at most: so much later its return is noticed.",
+        bounds=(10, HOUR_MS),
+    )
+    half_open_max: int = key(
+        "half_open",
+        INTEGER,
+        "1",
+        "Calls tried at a time after that, and successes in a row that take it back.",
+        bounds=(1, 100),
+        unit="calls",
     )
 
 

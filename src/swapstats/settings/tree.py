@@ -11,6 +11,7 @@ from swapstats.model.window import WindowSpec
 from swapstats.settings.kinds import Address
 from swapstats.settings.serving import (
     Api,
+    Breaker,
     Metrics,
     Observability,
     PubSub,
@@ -43,6 +44,7 @@ class Settings:
     rate_limit: RateLimit = field(default_factory=RateLimit)
     stores: Stores = field(default_factory=Stores)
     pubsub: PubSub = field(default_factory=PubSub)
+    breaker: Breaker = field(default_factory=Breaker)
     origin: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     notices: tuple[str, ...] = ()
 

@@ -18,12 +18,15 @@ from swapstats.adapters.kafka.log import KafkaSwapLog
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.errors import Rejected, Transient
 from swapstats.model.record import MessageBlock, RecordBatch
+from swapstats.observability.health_pages import health_pages
 from swapstats.observability.logs import Logs
 from swapstats.observability.metrics import Metrics
+from swapstats.observability.role_figures import RoleFigures
 from swapstats.observability.stream_figures import StreamFigures
 from swapstats.ports.source import Source
 from swapstats.ports.swap_log import SwapLog
 from swapstats.roles.ingest import Ingest
+from swapstats.roles.ingest_state import IngestWatch
 from swapstats.settings import Settings
 from swapstats.wiring.brokers import PLACING_KEY, kafka_address
 from swapstats.wiring.listening import observability_servers
@@ -31,6 +34,11 @@ from swapstats.wiring.listening import observability_servers
 DELIVERY_MS: Final = 10_000
 """How long a record waits for its acknowledgement before trouble is told and it is
 written again: longer than the election of a leader takes."""
+
+ATTEMPT_MS_MAX: Final = 2 * DELIVERY_MS
+"""After this the client ends an attempt in any case."""
+
+_LOOK_S: Final = 1.0
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -45,11 +53,13 @@ class PatientLog:
     Args:
         log: where messages go.
         on_trouble: called from the writer's thread with each failure, and with "" once it is over.
+        watch: told about every attempt.
     """
 
-    def __init__(self, log: SwapLog, on_trouble: Callable[[str], None]) -> None:
+    def __init__(self, log: SwapLog, on_trouble: Callable[[str], None], watch: IngestWatch) -> None:
         self._log = log
         self._on_trouble = on_trouble
+        self._watch = watch
         self._given_up = threading.Event()
 
     @property
@@ -75,14 +85,17 @@ class PatientLog:
         """
         is_troubled = False
         while True:
+            self._watch.began()
             try:
                 self._log.append(block, partitions, append_ms, positions)
             except Transient as error:
                 is_troubled = True
+                self._watch.failed(str(error))
                 self._on_trouble(str(error))
                 if self._given_up.wait(error.retry_after_ms / 1_000):
                     raise
             else:
+                self._watch.acknowledged()
                 if is_troubled:
                     self._on_trouble("")
                 return
@@ -144,9 +157,11 @@ class IngestService:
         """
         settings = self._settings
         with contextlib.ExitStack() as opened:
-            log = PatientLog(await asyncio.to_thread(self._open_log), self._note_trouble)
+            watch = self._watch()
+            log = PatientLog(await asyncio.to_thread(self._open_log), self._note_trouble, watch)
             opened.callback(log.close)
-            for server in observability_servers(settings, self._metrics, self._log):
+            pages = health_pages(watch.health, watch.state)
+            for server in observability_servers(settings, self._metrics, self._log, pages):
                 opened.callback(server.close)
             ingest = Ingest(
                 log, PLACING_KEY, self._clock.wall_ms, lambda: None, StreamFigures(self._metrics)
@@ -156,8 +171,25 @@ class IngestService:
             self._metrics.ready_gauge.set(1)
             self._log.info("started", version=__version__, topic=settings.ingest.topic)
             on_started()
+            looking = asyncio.create_task(self._look(watch))
+            opened.callback(looking.cancel)
             await self._work(ingest, log, sources, stop)
             self._log.info("stopped")
+
+    def _watch(self) -> IngestWatch:
+        return IngestWatch(
+            self._clock,
+            self._settings.observability.no_progress_ms + ATTEMPT_MS_MAX,
+            self._metrics.ingest_ack_latency_ms.observe,
+        )
+
+    async def _look(self, watch: IngestWatch) -> None:
+        """Once a second: what waits, and how the log does."""
+        figures = RoleFigures(self._metrics)
+        while True:
+            self._metrics.ingest_unacked_seconds.set(watch.unacked_ms() / 1_000)
+            figures.dependencies(watch.state().dependencies)
+            await asyncio.sleep(_LOOK_S)
 
     def _open_log(self) -> KafkaSwapLog:
         settings = self._settings

@@ -1,9 +1,11 @@
 """What every process that listens has in common: API limits, its address, metrics, profiles."""
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from swapstats import __version__
 from swapstats.errors import UsageError
+from swapstats.observability.health_pages import Pages
 from swapstats.observability.metrics import Metrics
 from swapstats.observability.metrics_server import MetricsServer
 from swapstats.observability.profile import ProfileServer
@@ -48,16 +50,22 @@ async def start_api(api: ApiServer, settings: Settings) -> int:
 
 
 def observability_servers(
-    settings: Settings, metrics: Metrics, log: "BoundLogger"
+    settings: Settings, metrics: Metrics, log: "BoundLogger", pages: Pages = MappingProxyType({})
 ) -> list[MetricsServer | ProfileServer]:
     """Start the servers of metrics and profiles that are switched on; close them in the end.
+
+    Args:
+        settings: their addresses.
+        metrics: what is served.
+        log: told the addresses.
+        pages: what stands beside the metrics.
 
     Raises:
         UsageError: an address cannot be bound.
     """
     found: list[MetricsServer | ProfileServer] = []
     if settings.metrics.prometheus is not None:
-        scraped = MetricsServer(metrics.registry, str(settings.metrics.prometheus))
+        scraped = MetricsServer(metrics.registry, str(settings.metrics.prometheus), pages)
         log.info("metrics", address=scraped.address)
         found.append(scraped)
     if settings.metrics.pprof is not None:

@@ -22,17 +22,20 @@ from swapstats.model.series import SeriesAnswer
 from swapstats.observability.api_figures import ApiFigures
 from swapstats.observability.logs import Logs
 from swapstats.observability.metrics import Metrics
+from swapstats.observability.role_figures import RoleFigures
 from swapstats.roles.aggregator.thread import set_from_thread
 from swapstats.roles.api.answers import Sources
 from swapstats.roles.api.feed import ApiFeed
 from swapstats.roles.api.problem import Problem
 from swapstats.roles.api.server import ApiServer
 from swapstats.roles.api.subscriptions import Watched, untold
+from swapstats.roles.guarded import GuardedHotStoreReader
 from swapstats.roles.serve.hearing import Hearing
 from swapstats.roles.serve.replica import Replica
 from swapstats.roles.serve.state import ServeWatch
 from swapstats.settings import Settings
 from swapstats.wiring.brokers import nats_servers, redis_url
+from swapstats.wiring.guards import Guards
 from swapstats.wiring.listening import api_options, observability_servers, start_api
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ _LOOK_S: Final = 1.0
 _STOP_GRACE_MS: Final = 3_000
 _REDIS_TIMEOUT_MS: Final = 2_000
 """A Redis that hangs must not keep this process from ending."""
+LOOK_MS_MAX: Final = 4 * _REDIS_TIMEOUT_MS
+"""A look ends within this in any case: two questions, each may have to connect first."""
 
 
 class ServeService:
@@ -95,18 +100,25 @@ class ServeService:
             opened.callback(store.close)
             for server in observability_servers(settings, self._metrics, self._log):
                 opened.callback(server.close)
-            replica = Replica(store, self._market.partitions, self._feed.publish, self._clock)
+            guards = Guards(settings, self._clock, self._log)
+            guarded = GuardedHotStoreReader(store, guards.breaker("hot store"))
+            replica = Replica(guarded, self._market.partitions, self._feed.publish, self._clock)
             servers = nats_servers(settings)
             hearing = Hearing(NatsTokenSubscriber(servers), replica.wake) if servers else None
+            if hearing is not None:
+                guards.link("nats", lambda: hearing.is_connected)
             watch = ServeWatch(
                 replica,
                 self._clock,
-                settings.observability.no_progress_ms,
+                settings.observability.no_progress_ms + LOOK_MS_MAX,
                 hearing,
             )
             watch.notes.extend(notes)
-            api = self._make_api(watch, untold if hearing is None else hearing.watched)
+            watched = untold if hearing is None else hearing.watched
+            api = self._make_api(watch, guards, watched)
             on_started(await start_api(api, settings))
+            figures = asyncio.create_task(self._figures(replica, guards))
+            opened.callback(figures.cancel)
             try:
                 await self._work(facts, replica, hearing, watch, api, stop)
             finally:
@@ -173,7 +185,8 @@ class ServeService:
         except Transient as error:
             watch.trouble = str(error)
             return None
-        watch.answered()
+        finally:
+            watch.asked()
         watch.trouble = None
         watch.waiting = (
             "Expected the partitions and windows of this deployment in Redis, was none: nothing "
@@ -201,6 +214,14 @@ class ServeService:
                 await self._expect_our_deployment(facts)
             await asyncio.sleep(_LOOK_S)
 
+    async def _figures(self, replica: Replica, guards: Guards) -> None:
+        """Once a second: looks, and how everything does that this process stands on."""
+        figures = RoleFigures(self._metrics)
+        while True:
+            figures.looks(replica.looks, replica.failed_looks)
+            figures.dependencies(guards.status())
+            await asyncio.sleep(_LOOK_S)
+
     async def _expect_our_deployment(self, facts: RedisClusterFacts) -> None:
         """Refuse to go on beside another life of the deployment: its numbers begin anew."""
         try:
@@ -214,12 +235,19 @@ class ServeService:
                 "snapshots of the new one"
             )
 
-    def _make_api(self, watch: ServeWatch, watched: Watched) -> ApiServer:
+    def _make_api(self, watch: ServeWatch, guards: Guards, watched: Watched) -> ApiServer:
         return ApiServer(
             api_options(self._settings),
             self._market,
             self._feed,
-            Sources(watch.health, watch.readiness, watch.service, watch.lag_ms, _no_series),
+            Sources(
+                watch.health,
+                watch.readiness,
+                watch.service,
+                watch.lag_ms,
+                _no_series,
+                guards.status,
+            ),
             self._clock,
             metrics=ApiFigures(self._metrics),
             watched=watched,

@@ -18,7 +18,14 @@ from swapstats.adapters.system_clock import SystemClock
 from swapstats.core.market import Market
 from swapstats.core.patch import data_text
 from swapstats.model.effects import StatsUpdate
-from swapstats.model.health import Health, PartitionState, Readiness, ServiceState, SourceState
+from swapstats.model.health import (
+    DependencyStatus,
+    Health,
+    PartitionState,
+    Readiness,
+    ServiceState,
+    SourceState,
+)
 from swapstats.model.series import SeriesAnswer
 from swapstats.model.stats import WindowStats
 from swapstats.model.window import WindowSpec
@@ -82,6 +89,7 @@ class Running:
         spec: WindowSpec = SPEC,
     ) -> None:
         self.health = Health(healthy=True)
+        self.dependencies: tuple[DependencyStatus, ...] = ()
         self.readiness = Readiness(ready=True)
         self.lag_ms = 0
         self.series: Callable[[str, int], Any] = self._series
@@ -99,6 +107,7 @@ class Running:
                 self._told,
                 lambda: self.lag_ms,
                 self._series_told,
+                lambda: self.dependencies,
             ),
             SystemClock(),
             metrics=self.metrics,

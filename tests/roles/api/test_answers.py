@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from swapstats.errors import Transient
-from swapstats.model.health import Health, Readiness, ServiceState
+from swapstats.model.health import DependencyStatus, Health, Readiness, ServiceState
 from swapstats.model.series import SeriesAnswer
 from swapstats.model.stats import FIELDS, from_row
 from swapstats.roles.api.options import ApiOptions
@@ -254,13 +254,31 @@ async def test_status_answers_as_documented() -> None:
 async def test_health_and_readiness() -> None:
     async with Running() as running:
         assert (await running.get("/healthz"))[2] == {"healthy": True}
-        assert (await running.get("/readyz"))[2] == {"ready": True, "progress": "1.0"}
+        told = (await running.get("/readyz"))[2]
+        assert told.pop("lag_ms") is not None
+        assert told == {"ready": True, "progress": "1.0", "reason": None, "dependencies": []}
+        running.readiness = Readiness(ready=True, warning="served with its age, 7.0 s now")
+        code, _, told = await running.get("/readyz")
+        assert (code, told["ready"], told["reason"]) == (
+            200,
+            True,
+            "served with its age, 7.0 s now",
+        )
         running.health = Health(healthy=False, reason="no progress for 30 s")
         running.readiness = Readiness(ready=False, progress=0.5, retry_after_ms=1_500)
         status, _, problem = await running.get("/healthz")
         assert (status, problem["detail"]) == (503, "no progress for 30 s")
         status, headers, problem = await running.get("/readyz")
         assert (status, headers["Retry-After"], problem["progress"]) == (503, "2", "0.5")
+        assert "dependencies" not in problem
+        running.dependencies = (DependencyStatus("hot store", "open", 2, 30, "no answer"),)
+        named = {
+            "name": "hot store", "state": "open", "reason": "no answer", "opens": "2",
+            "refused": "30",
+        }  # fmt: skip
+        assert (await running.get("/readyz"))[2]["dependencies"] == [named]
+        running.readiness = Readiness(ready=True)
+        assert (await running.get("/readyz"))[2]["dependencies"] == [named]
 
 
 async def test_numbers_never_go_back_in_time_over_http() -> None:

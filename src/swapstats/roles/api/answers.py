@@ -19,7 +19,7 @@ from swapstats.core.overview import (
 )
 from swapstats.core.patch import data_text, fields_text, json_text
 from swapstats.errors import Transient
-from swapstats.model.health import Health, Readiness, ServiceState
+from swapstats.model.health import DependencyStatus, Health, Readiness, ServiceState
 from swapstats.model.series import SeriesAnswer
 from swapstats.model.stats import FIELDS, WindowStats
 from swapstats.ports.clock import Clock
@@ -67,6 +67,7 @@ class Sources:
         service: the rest of `/api/status`.
         lag_ms: now minus the append time of the oldest record not read yet; 0 at the end.
         series: last buckets of a token: (key, span_ms) -> answer.
+        dependencies: what the process stands on.
     """
 
     health: Callable[[], Health]
@@ -74,6 +75,7 @@ class Sources:
     service: Callable[[], ServiceState]
     lag_ms: Callable[[], int]
     series: SeriesReader
+    dependencies: Callable[[], tuple[DependencyStatus, ...]] = lambda: ()
 
 
 class Answers:
@@ -240,9 +242,19 @@ class Answers:
         raise Problem("unhealthy", state.reason or "Expected progress, was none")
 
     def readyz(self, _values: Values) -> Reply:
-        """Answer whether the state is restored."""
-        self.require_ready()
-        return Reply(b'{"ready":true,"progress":1.0}')
+        """Answer whether the state is restored, and what is not as it should be."""
+        state = self._sources.readiness()
+        dependencies = [status.members() for status in self._sources.dependencies()]
+        if not state.ready:
+            raise not_ready(state, dependencies)
+        body = {
+            "ready": True,
+            "progress": state.progress,
+            "reason": state.warning,
+            "lag_ms": self._sources.lag_ms(),
+            "dependencies": dependencies,
+        }
+        return Reply(msgspec.json.encode(body))
 
     def openapi(self, _values: Values) -> Reply:
         """Answer the OpenAPI document."""

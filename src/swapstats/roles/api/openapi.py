@@ -88,9 +88,32 @@ def schemas(spec: WindowSpec) -> Schema:
         "Search": _object({"query": _TEXT, "tokens": _list(_found())}),
         "Status": _status(),
         "Healthy": _object({"healthy": _FLAG}),
-        "Ready": _object({"ready": _FLAG, "progress": _PROGRESS}),
+        "Ready": _object(
+            {
+                "ready": _FLAG,
+                "progress": _PROGRESS,
+                "reason": _MAYBE_TEXT,
+                "lag_ms": _LAG,
+                "dependencies": _dependencies(),
+            }
+        ),
         "Problem": _problem(),
     }
+
+
+def _dependencies() -> Schema:
+    state: Schema = {"type": "string", "enum": ["closed", "half_open", "open"]}
+    return _list(
+        _object(
+            {
+                "name": _TEXT,
+                "state": state,
+                "reason": _MAYBE_TEXT,
+                "opens": _COUNT,
+                "refused": _COUNT,
+            }
+        )
+    )
 
 
 def _found() -> Schema:
@@ -132,6 +155,7 @@ def _problem() -> Schema:
         "candidates_total": _COUNT,
         "known": _list(_TEXT),
         "progress": _PROGRESS,
+        "dependencies": _dependencies(),
     }
     always: Schema = {"type": _TEXT, "title": _TEXT, "status": _COUNT, "detail": _TEXT}
     return _object({**always, **optional}, *optional)

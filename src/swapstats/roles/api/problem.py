@@ -3,7 +3,7 @@
 Never shows internals: what is not written here on purpose becomes `internal`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -76,12 +76,18 @@ class Problem(Rejected):
         )
 
 
-def not_ready(state: Readiness) -> Problem:
-    """Make the answer given until the state is restored."""
+def not_ready(state: Readiness, dependencies: Sequence[Mapping[str, Any]] = ()) -> Problem:
+    """Make the answer given until the state is restored.
+
+    Args:
+        state: how far it is, and why.
+        dependencies: what the process stands on, if that was asked for.
+    """
     return Problem(
         "not-ready",
         state.reason or "Expected a restored state, was one still being restored; try again",
-        members={"progress": state.progress},
+        members={"progress": state.progress}
+        | ({"dependencies": dependencies} if dependencies else {}),
         headers=retry_after(state.retry_after_ms),
     )
 

@@ -63,9 +63,10 @@ class Replica:
 
     Attributes:
         places: how far each partition is known; the whole tuple is replaced at each look.
-        answered_ms: monotonic moment of the last look that succeeded; None = none yet.
+        ended_ms: monotonic moment of the last look that ended, in whatever way; None = none yet.
         trouble: why the last look failed; None if it succeeded.
-        failed_looks: looks that failed.
+        looks: looks that ended.
+        failed_looks: those that failed.
         updates: updates read.
         failure: what ended the thread, if anything did.
     """
@@ -82,8 +83,9 @@ class Replica:
         self._clock = clock
         self._options = options or ReplicaOptions()
         self.places = tuple(ReplicaPlace(partition) for partition in range(partitions))
-        self.answered_ms: int | None = None
+        self.ended_ms: int | None = None
         self.trouble: str | None = None
+        self.looks = 0
         self.failed_looks = 0
         self.updates = 0
         self.failure: BaseException | None = None
@@ -198,6 +200,14 @@ class Replica:
 
     def _look(self, partition: int) -> bool:
         """Look at one partition; returns whether the store answered."""
+        try:
+            return self._read(partition)
+        finally:
+            self.looks += 1
+            self.ended_ms = self._clock.monotonic_ms()
+
+    def _read(self, partition: int) -> bool:
+        """Read what is new of one partition; returns whether the store answered."""
         place = self.places[partition]
         try:
             head = self._store.head(partition)
@@ -216,7 +226,7 @@ class Replica:
         now_ms = self._clock.monotonic_ms()
         self._looked_ms[partition] = now_ms
         self._due_ms[partition] = now_ms + self._options.look_ms
-        self._failures, self.answered_ms = 0, now_ms
+        self._failures = 0
         if self.trouble is not None:
             self.trouble = None
             _log.info("hot store is back", failed_looks=self.failed_looks)

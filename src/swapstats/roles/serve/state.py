@@ -1,4 +1,9 @@
-"""What a stateless API process says about itself: health, readiness, status."""
+"""What a stateless API process says about itself: health, readiness, status.
+
+Health is about this process alone: while its looks end, failed ones too, a restart would help
+nothing and lose what it knows. That the store is away is told by readiness, and by the age of
+every answer.
+"""
 
 from swapstats.model.health import Health, PartitionState, Readiness, ServiceState
 from swapstats.ports.clock import Clock
@@ -12,7 +17,7 @@ class ServeWatch:
     Args:
         replica: whose places are read.
         clock: monotonic time.
-        no_progress_ms: a store that did not answer for so long is unhealthy.
+        no_progress_ms: a replica of which no look ended for so long is unhealthy.
         hearing: what hears other instances; None = nothing does.
 
     Attributes:
@@ -32,31 +37,43 @@ class ServeWatch:
         self._clock = clock
         self._no_progress_ms = no_progress_ms
         self._hearing = hearing
-        self._answered_ms = clock.monotonic_ms()
+        self._asked_ms = clock.monotonic_ms()
+        self._has_served = False
         self.waiting: str | None = "Expected the hot store's answer, was none yet"
         self.trouble: str | None = None
         self.notes: list[str] = []
 
-    def answered(self) -> None:
-        """Take note that the store answered before the replica began."""
-        self._answered_ms = self._clock.monotonic_ms()
+    def asked(self) -> None:
+        """Take note that a question to the store ended, before the replica began."""
+        self._asked_ms = self._clock.monotonic_ms()
 
     def health(self) -> Health:
-        """Whether the store answered lately."""
-        silent_ms = self._clock.monotonic_ms() - max(
-            self._answered_ms, self._replica.answered_ms or self._answered_ms
-        )
-        if silent_ms <= self._no_progress_ms:
+        """Whether looks at the store end, in whatever way."""
+        still_ms = self._clock.monotonic_ms() - max(self._asked_ms, self._replica.ended_ms or 0)
+        if still_ms <= self._no_progress_ms:
             return Health(healthy=True)
         return Health(
             healthy=False,
-            reason=f"Expected an answer of the hot store within {self._no_progress_ms} ms, was "
-            f"none for {silent_ms} ms ({self._trouble() or 'no reason told'}): what is known is "
-            "served with its age",
+            reason=f"Expected a look at the hot store to end within {self._no_progress_ms} ms, "
+            f"was none for {still_ms} ms",
         )
 
     def readiness(self) -> Readiness:
-        """Whether every partition was read once, and anything was found."""
+        """Whether every partition was read once, and anything was found.
+
+        Once ready it stays so: without the store, what is known is served with its age.
+        """
+        if not self._has_served:
+            found = self._first_readiness()
+            self._has_served = found.ready
+            if not found.ready:
+                return found
+        trouble = self._trouble()
+        if trouble is None:
+            return Readiness(ready=True)
+        return Readiness(ready=True, warning=f"{_aged(self.lag_ms())}: {trouble}")
+
+    def _first_readiness(self) -> Readiness:
         places = self._replica.places
         looked = sum(place.looked for place in places)
         if self.waiting is not None:
@@ -110,10 +127,11 @@ class ServeWatch:
 
     def _warnings(self) -> list[str]:
         found = list(self.notes)
-        trouble = self._trouble()
+        readiness = self.readiness()
+        trouble = readiness.warning or self._trouble()
         if trouble is not None:
-            found.append(f"What is known is served with its age: {trouble}")
-        if self.readiness().ready:
+            found.append(trouble)
+        if readiness.ready:
             silent = [place.partition for place in self._replica.places if place.head is None]
             if silent:
                 listed = ", ".join(map(str, silent[:10])) + (" ..." if len(silent) > 10 else "")
@@ -121,3 +139,8 @@ class ServeWatch:
         if self._hearing is not None and not self._hearing.is_connected:
             found.append("NATS cannot be reached: changes come by looking at the hot store only")
         return found
+
+
+def _aged(lag_ms: int) -> str:
+    """Say how old what is known is."""
+    return f"What is known is served with its age, {lag_ms / 1_000:.1f} s now"
