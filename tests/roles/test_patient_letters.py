@@ -116,6 +116,25 @@ def test_what_was_given_up_is_forgotten_and_may_come_again(
     assert letters.has_room
 
 
+def test_records_that_are_read_again_take_the_place_of_what_waited(
+    kept: Kept, letters: PatientLetters
+) -> None:
+    """A partition that was lost and came back begins below what still waits of it."""
+    kept.error = Transient("away", 1)
+    letters.put([letter(4), letter(8), letter(12)])
+    letters.put([letter(6)])
+    assert letters.waiting == 2
+    assert not letters.stored_below(0, 5)
+    letters.put([letter(2)])
+    assert letters.oldest(0) == 2
+    assert not letters.stored_below(0, 3), "an older life's letter above hides nothing"
+    kept.error = None
+    letters.put([letter(4), letter(6), letter(8)])
+    eventually(lambda: letters.stored_below(0, 9), WAIT_MS, "all to be stored")
+    assert {(0, offset) for offset in (2, 4, 6, 8)} <= set(kept.places)
+    assert letters.has_room
+
+
 def test_a_store_that_refuses_for_good_is_told_to_whoever_puts(
     kept: Kept, letters: PatientLetters
 ) -> None:

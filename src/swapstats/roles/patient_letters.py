@@ -76,7 +76,7 @@ class PatientLetters:
         return self._waiting_bytes < self._bytes_max
 
     def put(self, letters: Sequence[DeadLetter]) -> None:
-        """Take letters; those of one partition come in the order of the log.
+        """Take letters; those of one ownership of a partition come in the order of the log.
 
         Never waits and never fails because the store is away.
 
@@ -86,7 +86,11 @@ class PatientLetters:
         self._raise_failure()
         with self._lock:
             for letter in letters:
-                self._waiting.setdefault(letter.partition, deque()).append(letter)
+                waiting = self._waiting.setdefault(letter.partition, deque())
+                while waiting and waiting[-1].offset >= letter.offset:
+                    # Of an earlier ownership; records are read again, and make it again.
+                    self._waiting_bytes -= _size(waiting.pop())
+                waiting.append(letter)
                 self._waiting_bytes += _size(letter)
         self._wake.set()
 

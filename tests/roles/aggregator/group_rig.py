@@ -1,7 +1,7 @@
 """Members of a group over one embedded log; the test gives partitions and takes them."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from swapstats.model.token_update import TokenUpdate
 from swapstats.ports.checkpoint_store import CheckpointStore
 from swapstats.ports.dead_letters import DeadLetterSink
 from swapstats.ports.hot_store import HotHead, HotStore, HotStoreReader
-from swapstats.ports.swap_subscription import PartitionOwner
+from swapstats.ports.swap_subscription import PartitionOwner, SwapSubscription
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.publisher import ShardPublisher
 from swapstats.roles.aggregator.run import Aggregator
@@ -129,6 +129,7 @@ class Member:
         *,
         checkpoints: CheckpointStore | None = None,
         letters: DeadLetterSink | None = None,
+        through: Callable[[SwapSubscription], SwapSubscription] = lambda given: given,
     ) -> None:
         self.heard = Heard()
         self.watched = Watched()
@@ -136,9 +137,9 @@ class Member:
         self.publisher.start()
         self.given: GivenPartitions
 
-        def subscribe(owner: PartitionOwner) -> GivenPartitions:
+        def subscribe(owner: PartitionOwner) -> SwapSubscription:
             self.given = GivenPartitions(rig, owner)
-            return self.given
+            return through(self.given)
 
         self.aggregator = Aggregator(
             lambda partition: replace(rig.config, partition=partition),

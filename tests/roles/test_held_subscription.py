@@ -1,0 +1,76 @@
+"""Records wait in the log while there is no room for what they lead to."""
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.roles.aggregator.group_rig import Member, group_rig
+from tests.roles.aggregator.rig import START_MS, swap
+
+from swapstats.model.record import RecordBatch
+from swapstats.ports.swap_subscription import SwapSubscription
+from swapstats.roles.held_subscription import HeldSubscription
+
+
+def test_records_are_given_while_there_is_room(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as closing:
+        rig, store = group_rig(tmp_path, 2)
+        closing.callback(rig.close)
+        room = [True]
+        held: list[HeldSubscription] = []
+
+        def hold(subscription: SwapSubscription) -> SwapSubscription:
+            held.append(HeldSubscription(subscription, lambda: room[0]))
+            return held[0]
+
+        member = Member(rig, store, closing, through=hold)
+        member.given.give(0, 1)
+        rig.append(*(swap(n, START_MS, token=f"T{n % 5}") for n in range(20)))
+        member.work()
+        assert sum(shard.next_offset for shard in member.aggregator.shards.values()) == 20
+        room[0] = False
+        rig.append(*(swap(n, START_MS, token=f"T{n % 5}") for n in range(20, 40)))
+        for _ in range(3):
+            assert member.aggregator.turn() == 0
+        assert held[0].held_polls == 3
+        assert sum(shard.next_offset for shard in member.aggregator.shards.values()) == 20
+        assert sum(place.end_offset for place in member.aggregator.status.places) == 40
+        room[0] = True
+        member.work()
+        assert sum(shard.next_offset for shard in member.aggregator.shards.values()) == 40
+
+
+class Asked:
+    """A subscription that notes what it is asked."""
+
+    partition_count = 7
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def poll(self, timeout_ms: int) -> list[RecordBatch]:
+        self.told.append(timeout_ms)
+        return []
+
+    def start_offsets(self) -> Mapping[int, int]:
+        return {1: 2}
+
+    def end_offsets(self) -> Mapping[int, int]:
+        return {1: 9}
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        self.told.append(offsets)
+
+    def close(self) -> None:
+        self.told.append("closed")
+
+
+def test_all_else_is_the_subscription_itself() -> None:
+    asked = Asked()
+    subscription = HeldSubscription(asked, lambda: True)
+    assert subscription.partition_count == 7
+    assert subscription.poll(3) == []
+    assert (subscription.start_offsets(), subscription.end_offsets()) == ({1: 2}, {1: 9})
+    subscription.commit({1: 5})
+    subscription.close()
+    assert asked.told == [3, {1: 5}, "closed"]
