@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from swapstats import __version__
 from swapstats.adapters.kafka.dead_letters import KafkaDeadLetters
@@ -16,12 +16,16 @@ from swapstats.observability.logs import Logs
 from swapstats.observability.metrics import Metrics
 from swapstats.observability.metrics_server import MetricsServer
 from swapstats.observability.stream_figures import StreamFigures
-from swapstats.ports.swap_subscription import PartitionOwner
+from swapstats.ports.swap_subscription import PartitionOwner, SwapSubscription
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.publisher import ShardPublisher
 from swapstats.roles.aggregator.run import Aggregator
+from swapstats.roles.guarded import GuardedCheckpoints, GuardedHotStore, GuardedLetters
+from swapstats.roles.held_subscription import HeldSubscription
+from swapstats.roles.patient_letters import PatientLetters, SavedAfterLetters
 from swapstats.roles.service_time import ServiceTime
 from swapstats.settings import Settings
+from swapstats.wiring.aggregate_health import AggregateHealth
 from swapstats.wiring.brokers import (
     checkpoint_store,
     first_start,
@@ -31,12 +35,16 @@ from swapstats.wiring.brokers import (
     subscription_options,
 )
 from swapstats.wiring.embedded import shard_rules
+from swapstats.wiring.guards import Guards
 from swapstats.wiring.service import RunFlags
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
 
-_LOOK_S = 1.0
+LETTERS_DELIVERY_MS: Final = 10_000
+"""How long dead letters wait for their acknowledgement before they are put again."""
+
+_LOOK_S: Final = 1.0
 
 
 class AggregateService:
@@ -55,6 +63,8 @@ class AggregateService:
         self._clock = SystemClock()
         self._time = ServiceTime(self._clock, settings.app.clock_jump_ms)
         self._metrics = Metrics()
+        self._guards = Guards(settings, self._clock, self._log)
+        self._feed: NatsTokenPublisher | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Live until `stop` is set.
@@ -63,16 +73,22 @@ class AggregateService:
             SwapstatsError: what made it fail.
         """
         with contextlib.ExitStack() as opened:
-            aggregator, publisher = self._open(opened)
+            key = self._agree(opened)
+            publisher, letters = self._publisher(opened), self._letters(opened)
+            aggregator = self._open(opened, key, publisher, letters)
+            health = self._health(aggregator, publisher, letters)
             if self._settings.metrics.prometheus is not None:
                 address = str(self._settings.metrics.prometheus)
-                server = MetricsServer(self._metrics.registry, address)
+                server = MetricsServer(self._metrics.registry, address, health.pages)
                 opened.callback(server.close)
                 self._log.info("metrics", address=server.address)
             self._log.info("started", version=__version__, group=self._settings.ingest.group_id)
             ended = threading.Event()
             watch = threading.Thread(
-                target=self._watch, args=(aggregator, publisher, ended), name="watch", daemon=True
+                target=self._watch,
+                args=(aggregator, publisher, health, ended),
+                name="watch",
+                daemon=True,
             )
             watch.start()
             try:
@@ -84,7 +100,11 @@ class AggregateService:
             self._log.info("stopped")
 
     def _watch(
-        self, aggregator: Aggregator, publisher: ShardPublisher, ended: threading.Event
+        self,
+        aggregator: Aggregator,
+        publisher: ShardPublisher,
+        health: AggregateHealth,
+        ended: threading.Event,
     ) -> None:
         """Once a second: say what changed of partitions, readiness and trouble."""
         told: tuple[list[int], bool, str] = ([], False, "")
@@ -92,7 +112,7 @@ class AggregateService:
             status = aggregator.status
             partitions = [place.partition for place in status.places]
             now = (partitions, status.ready, aggregator.problem or publisher.problem)
-            self._metrics.ready_gauge.set(status.ready)
+            health.look()
             if now[0] != told[0]:
                 self._log.info("partitions", owned=partitions)
             if now[1] != told[1]:
@@ -103,28 +123,49 @@ class AggregateService:
                 self._log.info("trouble is over")
             told = now
 
-    def _open(self, opened: contextlib.ExitStack) -> tuple[Aggregator, ShardPublisher]:
-        settings = self._settings
-        key = self._agree(opened)
-        store = opened.enter_context(contextlib.closing(checkpoint_store(settings)))
-        publisher = self._publisher(opened)
-        address = kafka_address(settings)
-        letters = opened.enter_context(
-            contextlib.closing(KafkaDeadLetters(address, settings.ingest.topic))
+    def _health(
+        self, aggregator: Aggregator, publisher: ShardPublisher, letters: PatientLetters
+    ) -> AggregateHealth:
+        feed = self._feed
+        return AggregateHealth(
+            lambda: aggregator.status,
+            lambda: aggregator.stale_saves,
+            publisher,
+            letters,
+            self._guards,
+            self._time,
+            self._clock,
+            self._metrics,
+            self._settings.observability.no_progress_ms,
+            lambda: (0, 0) if feed is None else (feed.sent, feed.dropped),
         )
+
+    def _open(
+        self,
+        opened: contextlib.ExitStack,
+        key: HashKey,
+        publisher: ShardPublisher,
+        letters: PatientLetters,
+    ) -> Aggregator:
+        settings = self._settings
+        checkpoints = opened.enter_context(contextlib.closing(checkpoint_store(settings)))
+        guarded = GuardedCheckpoints(checkpoints, self._guards.breaker("checkpoints"))
+        store = SavedAfterLetters(guarded, letters)
+        address = kafka_address(settings)
         partitions = settings.ingest.topic_cfg.partitions
         rules = shard_rules(settings)
 
-        def subscribe(owner: PartitionOwner) -> KafkaSubscription:
-            return KafkaSubscription(
+        def subscribe(owner: PartitionOwner) -> SwapSubscription:
+            subscription = KafkaSubscription(
                 address,
                 settings.ingest.topic,
                 settings.ingest.group_id,
                 owner,
                 subscription_options(settings),
             )
+            return HeldSubscription(subscription, lambda: letters.has_room)
 
-        aggregator = Aggregator(
+        return Aggregator(
             lambda partition: rules.shard_config(partition, key, partitions),
             subscribe,
             store,
@@ -141,7 +182,6 @@ class AggregateService:
             ),
             on_restored=self._time.go_on_from,
         )
-        return aggregator, publisher
 
     def _agree(self, opened: contextlib.ExitStack) -> HashKey:
         """Agree with all other processes on partitions and windows; returns the hash key."""
@@ -159,15 +199,34 @@ class AggregateService:
         facts.origin()
         return HashKey.of(facts.hash_key())
 
+    def _letters(self, opened: contextlib.ExitStack) -> PatientLetters:
+        """Make what carries dead letters to their topic, and start it."""
+        topic = self._settings.ingest.topic
+        store = opened.enter_context(
+            contextlib.closing(
+                KafkaDeadLetters(
+                    kafka_address(self._settings), topic, delivery_ms=LETTERS_DELIVERY_MS
+                )
+            )
+        )
+        letters = PatientLetters(GuardedLetters(store, self._guards.breaker("dead letters")))
+        letters.start()
+        opened.callback(letters.close)
+        return letters
+
     def _publisher(self, opened: contextlib.ExitStack) -> ShardPublisher:
         """Make what carries statistics to the hot store and to NATS, and start it."""
         settings = self._settings
         hot = opened.enter_context(
             contextlib.closing(RedisHotStore(redis_url(settings), settings.stores.redis.prefix))
         )
+        put_took = self._metrics.hot_store_put_latency_ms.observe
+        store = GuardedHotStore(hot, self._guards.breaker("hot store"), put_took)
         servers = nats_servers(settings)
-        feed = NatsTokenPublisher(servers) if servers else None
-        publisher = ShardPublisher(hot, feed, self._clock)
+        if servers:
+            self._feed = feed = NatsTokenPublisher(servers)
+            self._guards.link("nats", lambda: feed.is_connected, lambda: feed.dropped)
+        publisher = ShardPublisher(store, self._feed, self._clock)
         publisher.start()
         opened.callback(publisher.close)
         return publisher
