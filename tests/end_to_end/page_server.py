@@ -37,6 +37,7 @@ from swapstats.model.window import WindowSpec
 from swapstats.roles.api.answers import Sources
 from swapstats.roles.api.feed import ApiFeed
 from swapstats.roles.api.options import ApiOptions
+from swapstats.roles.api.problem import Problem
 from swapstats.roles.api.server import ApiServer
 from swapstats.testing.synthetic_updates import SyntheticUpdates
 
@@ -68,6 +69,7 @@ class PageServer:
     Attributes:
         url: where it listens, without a slash at the end.
         windows: names of the windows in served order.
+        has_series: False = buckets are refused, as by a process that holds statistics only.
     """
 
     def __init__(self) -> None:
@@ -85,6 +87,7 @@ class PageServer:
         self._market = Market(SPEC, PARTITIONS, origin="page")
         self._feed = ApiFeed()
         self._progress: float | None = None
+        self.has_series = True
         self._port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="page-server", daemon=True)
@@ -209,6 +212,8 @@ class PageServer:
     async def _series(self, key: str, span_ms: int) -> SeriesAnswer:
         end_ms = self._market.end_ms
         assert span_ms == 900_000
+        if not self.has_series:
+            raise Problem("no-series", "Expected buckets, was statistics only")
         return SeriesAnswer(self._market.as_of_ms, end_ms, SPEC.step_ms, _points(key, end_ms))
 
     def _run(self, work: Any) -> Any:

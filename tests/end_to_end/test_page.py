@@ -163,6 +163,30 @@ def test_token_view_has_windows_plot_and_a_way_back(visit: NewVisit, server: Pag
     seen.check()
 
 
+def test_a_server_without_buckets_says_so_in_place_of_the_plot(
+    visit: NewVisit, server: PageServer
+) -> None:
+    """Windows stand as ever; the next token shows no empty plot first."""
+    server.has_series = False
+    try:
+        seen = visit()
+        page = seen.open(f"#/token/{quote(server.key(7), safe='')}")
+        absent = page.get_by_text("No plot here: this server holds the sums of whole windows")
+        expect(absent).to_be_visible()
+        expect(page.locator(".plot-card")).to_be_hidden()
+        shows_exactly(page, server, server.key(7), "5m")
+        page.goto(f"{server.url}/#/token/{quote(server.key(8), safe='')}")
+        expect(page.locator("#token code")).to_have_text(server.key(8))
+        expect(absent).to_be_visible()
+        expect(page.locator(".plot-card")).to_be_hidden()
+    finally:
+        server.has_series = True
+    page.goto(f"{server.url}/#/token/{quote(server.key(9), safe='')}")
+    expect(page.locator(".bars rect.buy").first).to_be_visible()
+    expect(absent).to_be_hidden()
+    seen.check(allowed="503")
+
+
 def test_a_link_opens_a_token_and_an_unknown_one_says_so(
     visit: NewVisit, server: PageServer
 ) -> None:

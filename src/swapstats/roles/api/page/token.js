@@ -11,6 +11,7 @@ const SPAN = "15m";
 const SERIES_MIN_MS = 1_000;
 const UNKNOWN_RETRY_MS = 5_000;
 const NO_SERIES = "urn:swapstats:problem:no-series";
+const ABSENT = "No plot here: this server holds the sums of whole windows, not the single steps behind them.";
 
 const ROWS = [
   ...FIELDS.slice(0, 3),
@@ -33,6 +34,7 @@ export class TokenView {
   #retryTimer = 0;
   #asking = null;
   #asOf = null;
+  #seriesless = false;
   #exact = memory.get("digits") === "all";
 
   constructor(section, feed) {
@@ -55,6 +57,7 @@ export class TokenView {
     this.filling = el("ul", { class: "filling" });
     this.message = el("div", { class: "panel", hidden: true });
     this.plot = new Plot();
+    this.absent = el("p", { class: "note", hidden: true }, ABSENT);
     this.body = el(
       "div", { class: "token-body" },
       el(
@@ -64,7 +67,7 @@ export class TokenView {
         el("div", { class: "scroll" }, this.table),
         this.filling,
       ),
-      this.plot.node,
+      this.plot.node, this.absent,
     );
     this.body.classList.toggle("exact", this.#exact);
     this.section.append(
@@ -98,7 +101,7 @@ export class TokenView {
     this.copy.hidden = true;
     this.message.hidden = true;
     this.body.hidden = true;
-    this.plot.node.hidden = false;
+    this.#plotless(this.#seriesless);
     this.plot.show(null, spanOf(SPAN));
     this.#subscribe();
     this.name.focus({ preventScroll: true });
@@ -263,14 +266,24 @@ export class TokenView {
         tokenPath(this.#data?.token ?? id, "series"), { span: SPAN, numbers: "string" },
         asking.signal,
       );
-      if (this.#id === id) this.plot.show(series, spanOf(SPAN));
+      if (this.#id === id) {
+        this.#plotless(false);
+        this.plot.show(series, spanOf(SPAN));
+      }
     } catch (error) {
       // The plot keeps what it shows; the next bucket asks again, unless there are none here.
-      if (this.#id === id) this.plot.node.hidden = error.problem?.type === NO_SERIES;
+      if (this.#id === id && error.problem?.type === NO_SERIES) this.#plotless(true);
     }
     if (this.#id !== id || this.plot.node.hidden) return;
     this.#seriesTimer = 0;
     if (!document.hidden && this.#data) this.#refresh(Math.max(this.#stepMs, SERIES_MIN_MS));
+  }
+
+  /** Say that there is no plot, instead of an empty one; remembered for the next token. */
+  #plotless(absent) {
+    this.#seriesless = absent;
+    this.plot.node.hidden = absent;
+    this.absent.hidden = !absent;
   }
 
   #allDigits() {
