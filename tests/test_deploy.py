@@ -214,11 +214,29 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
     expressions = [target["expr"] for panel in panels for target in panel["targets"]]
     assert expressions
     words = {"sum", "max", "by", "rate", "increase", "histogram_quantile", "le"}
-    words |= {"instance", "reason"}
+    words |= {"instance", "reason", "name", "direction", "store"}
     for expression in expressions:
         named = set(re.findall(r"[a-z_]{3,}", re.sub(r"\[\w+\]", "", expression))) - words
         assert named, expression
         assert named <= known, expression
+
+
+def test_alerts_speak_of_metrics_that_exist(services: dict[str, dict[str, Any]]) -> None:
+    prometheus = yaml.safe_load((COMPOSE / "prometheus" / "prometheus.yml").read_text())
+    mounted = [volume.split(":")[1] for volume in services["prometheus"]["volumes"]]
+    for name in prometheus["rule_files"]:
+        assert f"/etc/prometheus/{name}" in mounted
+    known = {spec.name for spec in TABLE}
+    labels = {label for spec in TABLE for label in spec.labels} | {"instance"}
+    words = {"sum", "max", "count", "by", "increase", "last_over_time"} | labels
+    rules = yaml.safe_load((COMPOSE / "prometheus" / "alerts.yml").read_text())
+    for rule in rules["groups"][0]["rules"]:
+        expression = re.sub(r"\[\w+\]", "", rule["expr"])
+        named = set(re.findall(r"[a-z_]{2,}", expression)) - words
+        assert named, expression
+        assert named <= known, expression
+        told = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+        assert told <= labels, rule["alert"]
 
 
 def _runtime_lock() -> ModuleType:
