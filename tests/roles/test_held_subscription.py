@@ -48,8 +48,8 @@ class Asked:
     def __init__(self) -> None:
         self.told: list[object] = []
 
-    def poll(self, timeout_ms: int) -> list[RecordBatch]:
-        self.told.append(timeout_ms)
+    def poll(self, timeout_ms: int, *, hold: bool = False) -> list[RecordBatch]:
+        self.told.append((timeout_ms, hold))
         return []
 
     def start_offsets(self) -> Mapping[int, int]:
@@ -70,7 +70,8 @@ def test_all_else_is_the_subscription_itself() -> None:
     subscription = HeldSubscription(asked, lambda: True)
     assert subscription.partition_count == 7
     assert subscription.poll(3) == []
+    assert subscription.poll(4, hold=True) == []
     assert (subscription.start_offsets(), subscription.end_offsets()) == ({1: 2}, {1: 9})
     subscription.commit({1: 5})
     subscription.close()
-    assert asked.told == [3, {1: 5}, "closed"]
+    assert asked.told == [(3, False), (4, True), {1: 5}, "closed"]

@@ -139,6 +139,10 @@ class GuardedArchive:
         """Make the archive hold a batch once; see `Archive.verify`."""
         self._guard.call(self._archive.verify, batch)
 
+    def end_offset(self, partition: int) -> int:
+        """Tell how far the archive is; see `Archive.end_offset`."""
+        return self._guard.call(self._archive.end_offset, partition)
+
     def close(self) -> None:
         """Release connections."""
         self._archive.close()

@@ -26,6 +26,7 @@ from swapstats.roles.patient_letters import PatientLetters, SavedAfterLetters
 from swapstats.roles.service_time import ServiceTime
 from swapstats.settings import Settings
 from swapstats.wiring.aggregate_health import AggregateHealth
+from swapstats.wiring.archiving import group_archiver
 from swapstats.wiring.brokers import (
     checkpoint_store,
     first_start,
@@ -152,6 +153,9 @@ class AggregateService:
         guarded = GuardedCheckpoints(checkpoints, self._guards.breaker("checkpoints"))
         store = SavedAfterLetters(guarded, letters)
         address = kafka_address(settings)
+        archiver = group_archiver(
+            opened, settings, self._clock, self._metrics, self._guards, self._log
+        )
         partitions = settings.ingest.topic_cfg.partitions
         rules = shard_rules(settings)
 
@@ -180,6 +184,7 @@ class AggregateService:
                 from_end=first_start(settings) == "latest",
                 rebuild=self._flags.rebuild,
             ),
+            archiver=archiver,
             on_restored=self._time.go_on_from,
         )
 

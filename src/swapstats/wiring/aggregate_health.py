@@ -7,8 +7,8 @@ from swapstats.observability.metrics import Metrics
 from swapstats.observability.role_figures import RoleFigures
 from swapstats.ports.clock import Clock
 from swapstats.roles.aggregator.publisher import ShardPublisher
-from swapstats.roles.aggregator.run import AggregatorStatus
 from swapstats.roles.aggregator.state import AggregatorWatch
+from swapstats.roles.aggregator.status import AggregatorStatus
 from swapstats.roles.patient_letters import PatientLetters
 from swapstats.roles.service_time import ServiceTime
 from swapstats.wiring.guards import Guards

@@ -29,11 +29,13 @@ from swapstats.roles.aggregator.thread import AggregatorThread, set_from_thread
 from swapstats.roles.api.answers import Sources
 from swapstats.roles.api.feed import ApiFeed
 from swapstats.roles.api.server import ApiServer
+from swapstats.roles.archiver import Archiver
 from swapstats.roles.ingest import Ingest
 from swapstats.roles.retention import Retention, expect_long_enough, trim
 from swapstats.roles.service_state import ServiceWatch
 from swapstats.roles.service_time import ServiceTime
 from swapstats.settings import Settings
+from swapstats.wiring.archiving import embedded_archiver
 from swapstats.wiring.embedded import EmbeddedStores, make_aggregator, shard_rules
 from swapstats.wiring.listening import api_options, observability_servers, start_api
 
@@ -116,7 +118,10 @@ class Service:
             opened.callback(stores.close)
             for server in observability_servers(settings, self._metrics, self._log):
                 opened.callback(server.close)
-            aggregator = self._make_aggregator(stores)
+            archiver, _ = embedded_archiver(
+                opened, settings, stores, self._clock, self._metrics, self._log
+            )
+            aggregator = self._make_aggregator(stores, archiver)
             ingest = Ingest(
                 stores.log, stores.key, self._time.now_ms, aggregator.wake.set, self._figures
             )
@@ -243,7 +248,7 @@ class Service:
             rebuild=self._flags.rebuild,
         )
 
-    def _make_aggregator(self, stores: EmbeddedStores) -> Aggregator:
+    def _make_aggregator(self, stores: EmbeddedStores, archiver: Archiver | None) -> Aggregator:
         settings = self._settings
         return make_aggregator(
             stores,
@@ -257,6 +262,7 @@ class Service:
             self._time.now_ms,
             self._feed,
             self._figures,
+            archiver=archiver,
             # T goes on from the checkpoints.
             on_restored=self._time.go_on_from,
         )

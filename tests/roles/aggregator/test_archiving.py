@@ -46,10 +46,24 @@ class Absent(MemoryArchive):
 class Life:
     """An aggregator with an archiver at work, until it is broken off."""
 
-    def __init__(self, rig: Rig, archive: MemoryArchive, journal: Path, **limits: int) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        archive: MemoryArchive,
+        journal: Path,
+        *,
+        queue_bytes_max: int = 1 << 20,
+        decision_bytes_max: int = 1 << 20,
+    ) -> None:
         self.journal = EmbeddedArchiveJournal(journal)
         self.archiver = Archiver(
-            archive, self.journal, SystemClock(), LIMITS, log=rig.log, **limits
+            archive,
+            self.journal,
+            SystemClock(),
+            LIMITS,
+            log=rig.log,
+            queue_bytes_max=queue_bytes_max,
+            decision_bytes_max=decision_bytes_max,
         )
         self.archiver.start()
         self.aggregator: Aggregator

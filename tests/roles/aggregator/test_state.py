@@ -8,8 +8,8 @@ from tests.roles.aggregator.group_rig import Member, group_rig
 from tests.roles.aggregator.rig import START_MS, swap
 
 from swapstats.model.health import DependencyStatus
-from swapstats.roles.aggregator.run import AggregatorStatus, Place
 from swapstats.roles.aggregator.state import SETTLE_MS, SPARE, AggregatorWatch
+from swapstats.roles.aggregator.status import AggregatorStatus, Place
 from swapstats.roles.service_time import ServiceTime
 from swapstats.testing.manual_clock import ManualClock
 

@@ -6,6 +6,8 @@
     DIR/log.db          swap log             (log.py)
     DIR/checkpoints.db  checkpoints          (checkpoints.py)
     DIR/dead-letters.db refused messages     (dead_letters.py)
+    DIR/journal.db      batches of the archive (journal.py), where there is one
+    DIR/archive/        the archive itself, where it is embedded
 
 Files made here are written whole: to a temporary file, flushed, then renamed into place. Nothing
 here opens a store.
@@ -112,6 +114,11 @@ class DataDirectory:
     def dead_letters_path(self) -> Path:
         """File of the dead-letter store."""
         return self._path / "dead-letters.db"
+
+    @property
+    def journal_path(self) -> Path:
+        """File of the archive's journal."""
+        return self._path / "journal.db"
 
     def close(self) -> None:
         """Let the lock go; may be called again."""

@@ -5,13 +5,15 @@ merged by append time, so that what was not late before is not late after, and e
 original append time in a header that readers prefer to the broker's. How far the copy is, is noted
 in the target's positions topic after each round; a copy that was stopped goes on from there and may
 write some records of the last round again, which the windows recognise as duplicates. Where
-the writers of the source stand is handed over too, so that they go on with the target.
+the writers of the source stand is handed over too, so that they go on with the target, and so is the
+end of the copies: what lies before was archived from the source.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,6 +39,8 @@ ROUND_BYTES_MAX: Final = 1 << 20
 """Read of each source partition a round."""
 
 _COPY: Final = "copy:"
+COPY_ENDS: Final = "copy:ends"
+"""Name among the target's positions: a JSON list of the offsets its copied records end at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ class LogCopy:
             progress = self.progress()
             on_progress(progress)
             if moved == 0:
-                self._hand_over(sources)
+                self._hand_over(sources | {COPY_ENDS: self._target_ends()})
                 if not follow():
                     return progress
 
@@ -265,8 +269,8 @@ class LogCopy:
         }
 
     def _hand_over(self, sources: dict[str, str]) -> None:
-        """Write down in the target where the writers of the source stand."""
-        if not sources or sources == self._handed_over:
+        """Write down in the target where the writers of the source stand, and where copies end."""
+        if sources == self._handed_over:
             return
         self._writer.write(
             positions_topic(self._target),
@@ -275,6 +279,10 @@ class LogCopy:
             [0] * len(sources),
         )
         self._handed_over = sources
+
+    def _target_ends(self) -> str:
+        ends = end_offsets(self._admin, self._target, range(self._target_count))
+        return msgspec.json.encode(ends).decode()
 
     def _name(self, partition: int) -> str:
         return f"{_COPY}{self._source}:{partition}"

@@ -74,4 +74,5 @@ class AggregatorThread:
         except BaseException as error:  # noqa: BLE001 - handed to whoever joins
             self.failure = error
         finally:
+            self._aggregator.close()
             self._on_end()
