@@ -245,6 +245,26 @@ def test_close_gives_everything_up_once(log: SwapLog, subscribe: Subscribe) -> N
     assert not [told for told, _ in owner.told if told == "lost"]
 
 
+def test_held_back_records_wait_and_nothing_is_lost(log: SwapLog, subscribe: Subscribe) -> None:
+    """Partitions are taken over, and stay, while their records are held back."""
+    kept = append_some(log, 30, 1)
+    owner = Owner()
+    subscription = subscribe(owner)
+
+    def taken_over() -> bool:
+        assert subscription.poll(50, hold=True) == []
+        return owner.mine == set(range(PARTITIONS))
+
+    eventually(taken_over, WAIT_MS, "all partitions")
+    assert poll_until(subscription, owner, lambda found: count(found) == 30) == kept
+    append(log, [b"more %d" % at for at in range(40)], [at % PARTITIONS for at in range(40)])
+    for _ in range(5):
+        assert subscription.poll(50, hold=True) == []
+    more = poll_until(subscription, owner, lambda found: count(found) == 40)
+    assert {part: len(rows) for part, rows in more.items()} == dict.fromkeys(range(PARTITIONS), 10)
+    assert [told for told, _ in owner.told] == ["assigned"] * len(owner.told)
+
+
 def test_an_owner_that_cannot_take_over_yet_is_asked_again(
     log: SwapLog, subscribe: Subscribe
 ) -> None:

@@ -73,6 +73,7 @@ def settings_of(data_dir: Path, **flags: Any) -> Settings:
         "metrics.prometheus": "127.0.0.1:0",
         "metrics.pprof": "127.0.0.1:0",
         "ingest.topic_cfg.partitions": 2,
+        "stores.archive": "off",
     }
     return load(environ={}, flags=defaults | {n.replace("__", "."): v for n, v in flags.items()})
 

@@ -5,8 +5,8 @@ merged by append time, so that what was not late before is not late after, and e
 original append time in a header that readers prefer to the broker's. How far the copy is, is noted
 in the target's positions topic after each round; a copy that was stopped goes on from there and may
 write some records of the last round again, which the windows recognise as duplicates. Where
-the writers of the source stand is handed over too, so that they go on with the target, and so is the
-end of the copies: what lies before was archived from the source.
+the writers of the source stand is handed over too, so that they go on with the target, and so is
+the end of the copies: what lies before was archived from the source.
 """
 
 from collections.abc import Callable, Sequence
