@@ -91,7 +91,7 @@ def journal(behind: Any) -> ArchiveJournal:
         (hot_store_reader, [("head", 1), ("changes", 1, 2)]),
         (checkpoints, [("load", 1), ("acquire", 1), ("save", "delta")]),
         (letters, [("put", "letters")]),
-        (archive, [("insert", "batch"), ("verify", "batch")]),
+        (archive, [("insert", "batch"), ("verify", "batch"), ("end_offset", 1)]),
         (journal, [("acquire", 1, 2), ("note", "n"), ("notes", 1), ("forget", 1, 9)]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -177,6 +177,7 @@ class Guarded:
         def turned() -> object:
             self.rig.clock.advance(1)
             self.member.aggregator.turn()
+            self.member.aggregator.checkpoint_if_due()
             return condition()
 
         eventually(turned, WAIT_MS, what)
