@@ -4,11 +4,14 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from tests.roles.aggregator.group_rig import Member, group_rig
 from tests.roles.aggregator.rig import START_MS, swap
 
+from swapstats.errors import Transient
 from swapstats.model.record import RecordBatch
 from swapstats.ports.swap_subscription import SwapSubscription
+from swapstats.roles import held_subscription
 from swapstats.roles.held_subscription import HeldSubscription
 
 
@@ -40,6 +43,26 @@ def test_records_are_given_while_there_is_room(tmp_path: Path) -> None:
         assert sum(shard.next_offset for shard in member.aggregator.shards.values()) == 40
 
 
+def test_what_keeps_records_from_coming_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, room = Asked(), [True]
+    subscription = HeldSubscription(asked, lambda: room[0])
+    subscription.poll(0)
+    assert subscription.waits_for == ""
+    for room[0], hold in ((False, False), (True, True)):
+        subscription.poll(0, hold=hold)
+        assert "room" in subscription.waits_for
+    asked.error = Transient("Expected brokers, was none")
+    with pytest.raises(Transient):
+        subscription.poll(0)
+    asked.error = None
+    subscription.poll(0)
+    assert subscription.waits_for == "Expected brokers, was none", "no records came since"
+    assert subscription.is_away
+    monkeypatch.setattr(held_subscription, "AWAY_S", 0.0)
+    assert not subscription.is_away
+    assert subscription.waits_for == ""
+
+
 class Asked:
     """A subscription that notes what it is asked."""
 
@@ -47,9 +70,12 @@ class Asked:
 
     def __init__(self) -> None:
         self.told: list[object] = []
+        self.error: Transient | None = None
 
     def poll(self, timeout_ms: int, *, hold: bool = False) -> list[RecordBatch]:
         self.told.append((timeout_ms, hold))
+        if self.error is not None:
+            raise self.error
         return []
 
     def start_offsets(self) -> Mapping[int, int]:

@@ -183,7 +183,9 @@ def test_it_is_ready_when_all_is_read_and_says_what_it_owns(world: World) -> Non
     assert [part["partition"] for part in told["partitions"]] == [0, 1, 2]
     assert all(part["ready"] for part in told["partitions"])
     assert (told["phase"], told["progress"], told["reason"]) == ("live", 1.0, None)
-    names = {"hot store", "dead letters", "checkpoints"} | ({"nats"} if world.stack.nats else set())
+    names = {"log", "hot store", "dead letters", "checkpoints"} | (
+        {"nats"} if world.stack.nats else set()
+    )
     eventually(lambda: life.states() == dict.fromkeys(names, "closed"), WAIT_MS, "all in use")
     assert life.get("/healthz") == (200, {"healthy": True})
     eventually(lambda: world.heads() == world.ends(), WAIT_MS, "all to be published")
@@ -265,6 +267,7 @@ def test_without_brokers_it_waits_and_goes_on(world: World) -> None:
     broker.kill()
     try:
         began = life.as_of()
+        eventually(lambda: life.states()["log"] == "open", WAIT_MS, "the log to be missed")
         eventually(lambda: life.as_of() > began + 3_000, WAIT_MS, "time to pass all the same")
         assert life.get("/healthz")[0] == 200
     finally:

@@ -66,6 +66,7 @@ class AggregateService:
         self._metrics = Metrics()
         self._guards = Guards(settings, self._clock, self._log)
         self._feed: NatsTokenPublisher | None = None
+        self._held: HeldSubscription | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Live until `stop` is set.
@@ -138,8 +139,12 @@ class AggregateService:
             self._clock,
             self._metrics,
             self._settings.observability.no_progress_ms,
+            self._waits_for,
             lambda: (0, 0) if feed is None else (feed.sent, feed.dropped),
         )
+
+    def _waits_for(self) -> str:
+        return "" if self._held is None else self._held.waits_for
 
     def _open(
         self,
@@ -167,7 +172,10 @@ class AggregateService:
                 owner,
                 subscription_options(settings),
             )
-            return HeldSubscription(subscription, lambda: letters.has_room)
+            held = HeldSubscription(subscription, lambda: letters.has_room)
+            self._guards.link("log", lambda: not held.is_away)
+            self._held = held
+            return held
 
         return Aggregator(
             lambda partition: rules.shard_config(partition, key, partitions),

@@ -27,6 +27,7 @@ class AggregateHealth:
         clock: monotonic time.
         metrics: where figures go.
         no_progress_ms: setting of that name.
+        waits_for: what outside keeps records from coming, empty if nothing does.
         feed_counts: token updates the fan-out has taken, and those given up.
     """
 
@@ -41,6 +42,7 @@ class AggregateHealth:
         clock: Clock,
         metrics: Metrics,
         no_progress_ms: int,
+        waits_for: Callable[[], str],
         feed_counts: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ) -> None:
         self._status = status
@@ -52,7 +54,7 @@ class AggregateHealth:
         self._feed_counts = feed_counts
         self._metrics = metrics
         self._figures = RoleFigures(metrics)
-        self._watch = AggregatorWatch(status, time, clock, no_progress_ms, guards.status)
+        self._watch = AggregatorWatch(status, time, clock, no_progress_ms, guards.status, waits_for)
 
     @property
     def pages(self) -> Pages:

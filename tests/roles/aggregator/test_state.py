@@ -24,9 +24,15 @@ class Told:
         self.clock = ManualClock()
         self.time = ServiceTime(self.clock, 60_000)
         self.status = WAITING
+        self.waits_for = ""
         self.dependencies: tuple[DependencyStatus, ...] = ()
         self.watch = AggregatorWatch(
-            lambda: self.status, self.time, self.clock, NO_PROGRESS_MS, lambda: self.dependencies
+            lambda: self.status,
+            self.time,
+            self.clock,
+            NO_PROGRESS_MS,
+            lambda: self.dependencies,
+            lambda: self.waits_for,
         )
 
     def turn(self, *places: Place, ready: bool = True) -> None:
@@ -122,6 +128,21 @@ def test_unread_records_without_progress_are_unhealthy() -> None:
     assert "made no progress" in health.reason
     told.turn(place(0, 3, 3), place(1, 8, 9))
     assert told.watch.health().healthy
+
+
+def test_waiting_for_others_is_no_reason_for_a_restart() -> None:
+    told = Told()
+    told.waits_for = "brokers"
+    for _ in range(3 * NO_PROGRESS_MS // 1_000):
+        told.turn(place(1, 7, 9))
+        assert told.watch.health().healthy
+    assert told.watch.state().readiness.warning == "reading waits for brokers"
+    told.waits_for = ""
+    for _ in range(NO_PROGRESS_MS // 1_000 - 1):
+        told.turn(place(1, 7, 9))
+        assert told.watch.health().healthy, "the wait begins anew"
+    told.turn(place(1, 7, 9))
+    assert not told.watch.health().healthy
 
 
 def test_waits_do_not_pass_from_one_partition_to_another() -> None:

@@ -33,6 +33,8 @@ class AggregatorWatch:
         no_progress_ms: unread records without progress, or a loop without a turn, for so long is
             unhealthy.
         dependencies: what it stands on.
+        waits_for: what outside keeps records from coming, empty if nothing does: a restart would
+            not help then.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class AggregatorWatch:
         clock: Clock,
         no_progress_ms: int,
         dependencies: Callable[[], tuple[DependencyStatus, ...]] = lambda: (),
+        waits_for: Callable[[], str] = lambda: "",
     ) -> None:
         self._status = status
         self._time = time
         self._clock = clock
         self._no_progress_ms = no_progress_ms
         self._dependencies = dependencies
+        self._waits_for = waits_for
         self._began_ms = clock.monotonic_ms()
         self._turned_ms = self._began_ms
         self._seen: AggregatorStatus | None = None
@@ -63,7 +67,7 @@ class AggregatorWatch:
             self._seen, self._turned_ms = status, now_ms
         owned = tuple(place.partition for place in status.places)
         self._had_partitions = self._had_partitions or bool(owned)
-        if owned != self._owned:
+        if owned != self._owned or self._waits_for():
             # Waits are counted by place in the list: other partitions are other waits.
             self._owned, self._progress = owned, ProgressWatch(self._no_progress_ms)
         health = self._progress.observe(
@@ -127,7 +131,11 @@ class AggregatorWatch:
 
     def _trouble(self) -> str | None:
         """What keeps it from saving or publishing, if anything does."""
-        away = [status for status in self._dependencies() if status.state != "closed"]
-        if not away:
-            return None
-        return "; ".join(f"{status.name} is away ({status.reason})" for status in away)
+        waits_for = self._waits_for()
+        told = [f"reading waits for {waits_for}"] if waits_for else []
+        told += [
+            f"{status.name} is away ({status.reason})"
+            for status in self._dependencies()
+            if status.state != "closed"
+        ]
+        return "; ".join(told) or None
