@@ -10,15 +10,15 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from swapstats.cli.answers import ask, read_answer
+from swapstats.cli.archive_findings import ArchiveFindings, look_at_archive, wants_archive
+from swapstats.cli.differences import SHOWN_MAX, difference_table
 from swapstats.cli.printable import printable
-from swapstats.model.stats import format_scaled, scale_digits
-from swapstats.roles.audit import Answer, Difference, ShardAudit
+from swapstats.roles.audit import Answer, ShardAudit
 from swapstats.settings import load
 from swapstats.wiring.auditing import Auditor
 from swapstats.wiring.reading import EmbeddedReaders
 from swapstats.wiring.server_reading import ServerReaders
 
-_SHOWN_MAX = 50
 PLAIN_COLUMNS = 180
 
 
@@ -29,6 +29,7 @@ def audit_command(
     url: str | None = None,
     sample: int = 8,
     plain: Annotated[bool, Parameter(negative="")] = False,
+    archive: bool | None = None,
     config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
 ) -> int:
     """Recount the log and compare it with the windows, bit by bit.
@@ -54,6 +55,10 @@ def audit_command(
     plain
         Recount with the plain decoder and plain dictionaries: several times slower, and
         independent of the engine to the last line.
+    archive
+        Compare the archive as well: its rows, summed anew, with the windows of each checkpoint,
+        and its hourly and daily sums with its rows. Done by itself where `--config` names brokers
+        and a ClickHouse; an embedded archive can be looked at while no process owns it.
     config
         YAML file with the settings of the service; if it names a broker, the log and the
         checkpoints on those servers are audited.
@@ -65,6 +70,7 @@ def audit_command(
         if on_servers
         else EmbeddedReaders.open(Path(settings.data.dir))
     )
+    found = ArchiveFindings()
     try:
         manifest = {} if isinstance(readers, ServerReaders) else readers.directory.manifest() or {}
         rules: _Rules = {
@@ -81,12 +87,16 @@ def audit_command(
         if url is not None:
             answers += ask(url, sample)
         told = [(each, auditor.audit_answer(each, **rules)) for each in answers]
+        if wants_archive(settings, archive, on_servers=on_servers and answer is None):
+            place = None if on_servers else Path(settings.data.dir)
+            found = look_at_archive(settings, place, auditor)
     finally:
         readers.close()
     out = Console(highlight=False)
     if not out.is_terminal:
         out = Console(highlight=False, width=PLAIN_COLUMNS)
-    return _tell(out, audits, told)
+    status = _tell(out, audits, told)
+    return max(status, found.tell(out))
 
 
 class _Rules(TypedDict):
@@ -129,12 +139,12 @@ def _tell(out: Console, audits: list[ShardAudit], told: list[tuple[Answer, Shard
     audits = [*audits, *(audit for _, audit in told)]
     differences = [difference for audit in audits for difference in audit.differences]
     damaged = [sentence for audit in audits for sentence in audit.damaged]
-    for sentence in damaged[:_SHOWN_MAX]:
+    for sentence in damaged[:SHOWN_MAX]:
         out.print(f"damaged: {sentence}")
     if differences:
-        out.print(_difference_table(differences[:_SHOWN_MAX]), markup=False)
-        if len(differences) > _SHOWN_MAX:
-            out.print(f"... and {len(differences) - _SHOWN_MAX} more")
+        out.print(difference_table(differences[:SHOWN_MAX]), markup=False)
+        if len(differences) > SHOWN_MAX:
+            out.print(f"... and {len(differences) - SHOWN_MAX} more")
     tokens = len({(difference.partition, difference.token) for difference in differences})
     out.print(
         f"{len(differences)} differences in {tokens} tokens, {len(damaged)} damaged places"
@@ -154,22 +164,5 @@ def _audit_table(audits: list[ShardAudit]) -> Table:
             f"{audit.messages:,}",
             f"{audit.tokens:,}",
             str(len(audit.differences)),
-        )
-    return table
-
-
-def _difference_table(differences: list[Difference]) -> Table:
-    table = Table("partition", "token", "window", "field", "held", "the log says", "off by")
-    for found in differences:
-        digits = scale_digits(found.field)
-        table.add_row(
-            str(found.partition),
-            printable(found.token),
-            found.window,
-            found.field,
-            *(
-                format_scaled(value, digits) if digits else str(value)
-                for value in (found.held, found.recounted, found.held - found.recounted)
-            ),
         )
     return table

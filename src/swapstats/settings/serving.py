@@ -25,6 +25,8 @@ from swapstats.settings.kinds import (
     switchable,
 )
 
+# Ages are added to 32-bit moments, which end in 2106.
+_AGE_MS_MAX = 7_300 * DAY_MS
 _NO_JWT = "requests are not authenticated"
 _NO_LIMIT = "requests are not limited by rate"
 
@@ -344,14 +346,14 @@ class ClickHouse:
         SPAN,
         "90d",
         "Age at which raw swaps go to cold storage on S3, where there is one.",
-        bounds=(HOUR_MS, 36_600 * DAY_MS),
+        bounds=(HOUR_MS, _AGE_MS_MAX),
     )
     delete_after_ms: int = key(
         "delete_after",
         SPAN,
         "365d",
         "Age at which raw swaps are deleted; the hourly and daily sums stay.",
-        bounds=(2 * DAY_MS, 36_600 * DAY_MS),
+        bounds=(2 * DAY_MS, _AGE_MS_MAX),
     )
     cold: ColdParts = field(default_factory=ColdParts)
 

@@ -4,7 +4,7 @@ from tests.adapters.clickhouse.batches import NOW_MS, batch_of, message, plain_b
 
 from swapstats.adapters.clickhouse.archive import ClickHouseArchive
 from swapstats.adapters.clickhouse.engine import Engine
-from swapstats.adapters.clickhouse.positions import end_offset
+from swapstats.adapters.clickhouse.positions import end_offset, first_offset
 from swapstats.adapters.clickhouse.schema import ArchiveSchema
 
 Open = Callable[[], ClickHouseArchive]
@@ -27,6 +27,10 @@ def test_the_end_is_that_of_the_log_and_the_partition(
     assert archive.end_offset(2) == 0
     assert other.end_offset(0) == 510
     assert end_offset(engine, schema, "a third log", 0) == 0
+    assert first_offset(engine, schema, "log", 0) == 0
+    assert first_offset(engine, schema, "log", 1) == 100
+    assert first_offset(engine, schema, "another log", 0) == 500
+    assert first_offset(engine, schema, "a third log", 0) == 0
 
 
 def test_the_newest_row_may_be_late_or_of_an_old_month(
@@ -40,3 +44,15 @@ def test_the_newest_row_may_be_late_or_of_an_old_month(
     archive.insert(batch_of(old, first=40))
     archive.insert(plain_batch(1, first=41, partition=1))
     assert archive.end_offset(0) == 43
+
+
+def test_the_first_row_may_be_late_or_of_a_new_month(
+    engine: Engine, schema: ArchiveSchema, open_archive: Open
+) -> None:
+    archive = open_archive()
+    archive.insert(batch_of([message(30, NOW_MS - 3 * MONTH_MS), message(31)], first=30))
+    assert first_offset(engine, schema, "log", 0) == 30
+    archive.insert(batch_of([message(20)], first=20))
+    assert first_offset(engine, schema, "log", 0) == 20
+    archive.insert(batch_of([message(19)], first=19, signs={0: 0}))
+    assert first_offset(engine, schema, "log", 0) == 19

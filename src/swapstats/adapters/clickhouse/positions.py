@@ -17,33 +17,66 @@ def end_offset(engine: Engine, schema: ArchiveSchema, log_name: str, partition: 
     Raises:
         Transient: the engine cannot be reached.
     """
-    return max(_end_in(engine, schema, table, log_name, partition) for table in RAW_TABLES)
-
-
-def _end_in(
-    engine: Engine, schema: ArchiveSchema, table: str, log_name: str, partition: int
-) -> int:
-    """The same in one table.
-
-    Years of rows must not be read for one number: the newest month that has rows gives a bound,
-    and beyond it the index over places leaves little to read of all the others.
-    """
     where = of_partition(log_name, partition)
+    return max(_end_in(engine, schema, table, where) for table in RAW_TABLES)
+
+
+def first_offset(engine: Engine, schema: ArchiveSchema, log_name: str, partition: int) -> int:
+    """Tell the first offset of a log's partition that has a row; 0 if there is none.
+
+    Rows that were deleted by age count no more. See `end_offset` for arguments and errors.
+    """
+    ends = []
+    for table in RAW_TABLES:
+        place = (engine, schema, table, of_partition(log_name, partition))
+        found = _in_months(*place, "min", newest_first=False)
+        if found is not None:
+            before = _look(*place, "min", f"`offset` < {found}")
+            ends.append(found if before is None else before)
+    return min(ends, default=0)
+
+
+def _end_in(engine: Engine, schema: ArchiveSchema, table: str, where: str) -> int:
+    place = (engine, schema, table, where)
+    found = _in_months(*place, "max", newest_first=True)
+    if found is None:
+        return 0
+    beyond = _look(*place, "max", f"`offset` > {found}")
+    return (found if beyond is None else beyond) + 1
+
+
+def _in_months(
+    engine: Engine,
+    schema: ArchiveSchema,
+    table: str,
+    where: str,
+    which: str,
+    *,
+    newest_first: bool,
+) -> int | None:
+    """The least or greatest offset in the first month that has any.
+
+    Years of rows must not be read for one number: this gives a bound, and beyond it the index over
+    places leaves little to read of all other months.
+    """
+    order = "DESC" if newest_first else "ASC"
     months = engine.rows(
         "SELECT DISTINCT partition_id FROM system.parts "  # noqa: S608 - names of ours
         f"WHERE active AND rows > 0 AND database = {text(schema.database)} "
-        f"AND table = {text(table)} ORDER BY partition_id DESC"
+        f"AND table = {text(table)} ORDER BY partition_id {order}"
     )
-    found = 0
     for (month,) in months:
-        found = _end_where(engine, schema, table, f"{where} AND _partition_id = {text(month)}")
-        if found:
-            break
-    return max(found, _end_where(engine, schema, table, f"{where} AND `offset` >= {found}"))
+        found = _look(engine, schema, table, where, which, f"_partition_id = {text(month)}")
+        if found is not None:
+            return found
+    return None
 
 
-def _end_where(engine: Engine, schema: ArchiveSchema, table: str, where: str) -> int:
+def _look(
+    engine: Engine, schema: ArchiveSchema, table: str, where: str, which: str, among: str
+) -> int | None:
     (row,) = engine.rows(
-        f"SELECT count(), max(`offset`) FROM {schema.table(table)} WHERE {where}"  # noqa: S608 - names of ours
+        f"SELECT count(), {which}(`offset`) FROM {schema.table(table)} "  # noqa: S608 - names of ours
+        f"WHERE {where} AND {among}"
     )
-    return int(row[1]) + 1 if int(row[0]) else 0
+    return int(row[1]) if int(row[0]) else None

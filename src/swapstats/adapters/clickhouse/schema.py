@@ -76,7 +76,8 @@ VIEW_KEY: Final = ("chain_id", "token_address", "log", "partition")
 """What a view's rows are of beside their hour or day. Log and partition are there because each pair
 of them has one writer: only so can a view be compared with the raw rows, and repaired, while
 others write."""
-_USD: Final = "toDecimal128(ifNull(amount_usd, 0), 6)"
+USD: Final = "toDecimal128(ifNull(amount_usd, 0), 6)"
+"""USD of a raw row in SUMS; 0 where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def script(schema: ArchiveSchema) -> str:
 
 def view_sums(*, prefix: str = "") -> str:
     """The select list of a view's sums over raw rows."""
-    return ",\n    ".join(f"sum({of.format(usd=_USD)}) AS {prefix}{name}" for name, _, of in SUMS)
+    return ",\n    ".join(f"sum({of.format(usd=USD)}) AS {prefix}{name}" for name, _, of in SUMS)
 
 
 def ttl_of(schema: ArchiveSchema, name: str) -> str:

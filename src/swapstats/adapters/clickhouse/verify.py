@@ -12,6 +12,7 @@ table and a view one after the other; seen in between by another writer, it woul
 that the view missed, and be added twice. Hence views are grouped by log too.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from swapstats.adapters.clickhouse.engine import Engine, text
 from swapstats.adapters.clickhouse.schema import (
     DAY_S,
     SUMS,
+    VIEW_KEY,
     VIEWS,
     ArchiveSchema,
     view_key,
@@ -31,6 +33,8 @@ from swapstats.ports.archive import ArchiveBatch
 
 _YOUNGER_BY_S: Final = 2 * DAY_S
 """A group this close to deletion by age is not compared: merges may have begun on it."""
+_LOOKS: Final = 4
+_KEY_COLUMNS: Final = len(VIEW_KEY) + 1
 
 
 def missing_rows(
@@ -54,8 +58,8 @@ def missing_rows(
         f"SELECT `offset`, sign, inclusion, event_id FROM {table} "  # noqa: S608 - names of ours
         f"WHERE {of_partition(log_name, partition)} "
         f"AND `offset` BETWEEN {int(run.offsets[0])} AND {int(run.offsets[-1])} "
-        f"AND event_time BETWEEN {_time(int(run.event_ms.min()))} "
-        f"AND {_time(int(run.event_ms.max()))}"
+        f"AND event_time BETWEEN {time_literal(int(run.event_ms.min()))} "
+        f"AND {time_literal(int(run.event_ms.max()))}"
     )
     there = {(int(offset), int(sign), int(number), name) for offset, sign, number, name in found}
     wanted = zip(run.offsets.tolist(), run.signs.tolist(), run.swaps, strict=True)
@@ -117,6 +121,31 @@ def view_differences(
     return {view[0]: engine.rows(_differences(schema, view, where)) for view in VIEWS}
 
 
+def settled_differences(
+    engine: Engine, schema: ArchiveSchema, pause: Callable[[], None]
+) -> dict[str, list[list[str]]]:
+    """Compare every view with the raw rows while others write; see `view_differences`.
+
+    An insert reaches the raw table and a view one after the other. What a look finds counts only
+    if every further look finds its group again.
+
+    Args:
+        engine: where to look.
+        schema: the tables.
+        pause: called between two looks.
+    """
+    found = view_differences(engine, schema)
+    for _ in range(_LOOKS - 1):
+        if not any(found.values()):
+            break
+        pause()
+        again = view_differences(engine, schema)
+        for name, groups in found.items():
+            still = {tuple(group[:_KEY_COLUMNS]) for group in groups}
+            found[name] = [group for group in again[name] if tuple(group[:_KEY_COLUMNS]) in still]
+    return found
+
+
 def _differences(schema: ArchiveSchema, view: tuple[str, str, str, str], where: str) -> str:
     """A query of the groups in which a view differs from `raw_swaps`, and by how much."""
     name, moment, kind, of = view
@@ -145,7 +174,7 @@ def of_partition(log_name: str, partition: int) -> str:
     return f"`log` = {text(log_name)} AND `partition` = {partition}"
 
 
-def _time(moment_ms: int) -> str:
+def time_literal(moment_ms: int) -> str:
     """A moment as a literal of DateTime64(3)."""
     seconds, rest = divmod(moment_ms, 1_000)
     return f"toDateTime64({text(f'{seconds}.{rest:03}')}, 3, 'UTC')"
