@@ -144,13 +144,15 @@ class ServiceProcess:
         self.process.wait()
 
 
-def swapstats(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+def swapstats(
+    *arguments: object, stdin: bytes = b"", timeout_s: float = 60
+) -> subprocess.CompletedProcess[str]:
     """Run another command to its end."""
     done = subprocess.run(
         [sys.executable, "-m", "swapstats", *map(str, arguments)],
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=timeout_s,
         check=False,
         env=clean_environment(),
     )

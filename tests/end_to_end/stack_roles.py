@@ -49,20 +49,70 @@ class RoleProcess(ServiceProcess):
 
 
 class MarketFeed:
-    """The demo market, written into the topic by this process."""
+    """The demo market, written into the topic by this process.
 
-    def __init__(self, address: KafkaAddress, topic: str, begins_ms: int, seed: int) -> None:
+    Args:
+        address: the brokers.
+        topic: where to.
+        begins_ms: time of its first slice.
+        seed: of the market.
+        tokens: how many.
+        rate: new swaps a second.
+        again_percent: of each slice's messages, written twice on top of the market's duplicates.
+
+    Attributes:
+        log: the topic.
+        begins_ms: time of its first slice.
+        at_ms: time of the next slice to be written; all before it are acknowledged.
+    """
+
+    def __init__(
+        self,
+        address: KafkaAddress,
+        topic: str,
+        begins_ms: int,
+        seed: int,
+        *,
+        tokens: int = 200,
+        rate: int = 1_000,
+        again_percent: int = 0,
+    ) -> None:
         self.log = KafkaSwapLog(address, topic, ANY_KEY)
-        self._market = DemoMarket(seed, 200, 1_000)
-        self._at_ms = begins_ms // SLICE_MS * SLICE_MS
+        self._market = DemoMarket(seed, tokens, rate)
+        self._again_percent = again_percent
+        self.begins_ms = self.at_ms = begins_ms // SLICE_MS * SLICE_MS
 
-    def write(self, slices: int) -> None:
-        """Append the next tenths of a second of the market."""
-        for _ in range(slices):
-            block = MessageBlock.of(self._market.slice(self._at_ms))
-            partitions = choose_partitions(block, ANY_KEY, self.log.partition_count, self._at_ms)
-            self.log.append(block, partitions, self._at_ms, {})
-            self._at_ms += SLICE_MS
+    def write(self, slices: int, at_once: int = 1) -> int:
+        """Append the next tenths of a second of the market; returns how many messages.
+
+        Args:
+            slices: how many.
+            at_once: slices appended as one block.
+
+        Raises:
+            Transient: the block was not acknowledged; the next call writes it again.
+        """
+        count = 0
+        stop_ms = self.at_ms + slices * SLICE_MS
+        while self.at_ms < stop_ms:
+            next_ms = min(stop_ms, self.at_ms + at_once * SLICE_MS)
+            block = MessageBlock.of(self.messages(self.at_ms, next_ms))
+            partitions = choose_partitions(block, ANY_KEY, self.log.partition_count, self.at_ms)
+            self.log.append(block, partitions, self.at_ms, {})
+            self.at_ms = next_ms
+            count += len(block)
+        return count
+
+    def messages(self, begins_ms: int, ends_ms: int) -> list[bytes]:
+        """What is written for a span of the market: always the same."""
+        found: list[bytes] = []
+        for at_ms in range(begins_ms, ends_ms, SLICE_MS):
+            told = self._market.slice(at_ms)
+            found += told
+            if self._again_percent:
+                step = 100 // self._again_percent
+                found += told[at_ms // SLICE_MS % step :: step]
+        return found
 
 
 def recounted(
