@@ -1,9 +1,9 @@
 """What goes wrong in a deployment, and when: a pure function of a seed.
 
-Outages are dealt like cards: every pair of a thing and a way to hurt it comes once before any comes
-twice, so that even a short plan has all sorts. Time between them is random, and they overlap; but
-nothing is hurt again before it had time to come back, and of the brokers, which can spare one, only
-one is away at a time.
+Outages are dealt like cards, one for each pair of a thing and a way to hurt it, so that even a
+short plan has all sorts. Time between them is random, and they overlap; but nothing is hurt again
+before it had time to come back, and of the brokers, which can spare one, only one is away at a
+time.
 """
 
 import random
@@ -18,8 +18,8 @@ ROLES: Final = ("aggregator-1", "aggregator-2", "api-1", "api-2")
 BROKERS: Final = ("broker-1", "broker-2", "broker-3")
 SERVERS: Final = ("nats", "redis", *BROKERS)
 
-GAP_MIN_MS: Final = 800
-GAP_MAX_MS: Final = 3_500
+GAP_MIN_MS: Final = 600
+GAP_MAX_MS: Final = 3_000
 ZOMBIE_MARGIN_MS: Final = 3_500
 """How much longer than its session an aggregator may be paused: another one owns its shards then,
 and what it still writes must be refused."""
@@ -73,10 +73,12 @@ def plan_outages(seed: int, seconds: int, *, session_ms: int = 6_000) -> tuple[O
         at_ms += chance.randint(GAP_MIN_MS, GAP_MAX_MS)
         if at_ms >= seconds * 1_000 - _SHORT_MS[0]:
             return tuple(found)
-        if not deck:
-            deck = _cards()
-            chance.shuffle(deck)
-        card = next((card for card in deck if free_ms.get(_seat(card[1]), 0) <= at_ms), None)
+        card = _first_free(deck, free_ms, at_ms)
+        if card is None:
+            fresh = [card for card in _cards() if card not in deck]
+            chance.shuffle(fresh)
+            deck += fresh
+            card = _first_free(deck, free_ms, at_ms)
         if card is None:
             continue
         deck.remove(card)
@@ -94,6 +96,13 @@ def _cards() -> list[tuple[Kind, str]]:
     for role in ROLES:
         cards += [("cut redis", role), ("cut nats", role)]
     return cards
+
+
+def _first_free(
+    deck: list[tuple[Kind, str]], free_ms: dict[str, int], at_ms: int
+) -> tuple[Kind, str] | None:
+    """The first card whose target is back."""
+    return next((card for card in deck if free_ms.get(_seat(card[1]), 0) <= at_ms), None)
 
 
 def _seat(target: str) -> str:

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
+from tests.end_to_end.chaos.deployment import Deployment
 from tests.end_to_end.chaos.seen import Seen
 from tests.roles.api.running import merged
 from yarl import URL
 
 REST_S = 0.1
 ANSWER_S = 2.0
+WATCHED = 12
 SILENCE_S = 7.0
 """A heartbeat comes every 5 s; a stream that says nothing for this long is given up."""
 
@@ -37,9 +39,11 @@ class StreamClient:
         seen: where everything goes.
 
     Attributes:
+        urls: of the APIs, the present one first.
         counts: of `connect`, `break`, `snapshot`, `patch`, `resumed`, and problems by name.
         gap_ms_max: longest time without any message.
         connected: whether it is now.
+        tokens: keys it watches.
     """
 
     def __init__(self, name: str, urls: Sequence[str], tokens: Sequence[str], seen: Seen) -> None:
@@ -48,8 +52,9 @@ class StreamClient:
         self.gap_ms_max = 0.0
         self.connected = False
         self.urls = list(urls)
-        self._tokens = list(tokens)
+        self.tokens = list(tokens)
         self._seen = seen
+        self._moved: tuple[list[str], Seen] | None = None
         self._held: dict[str, tuple[str, int, dict[str, Any]]] = {}
         self._heard_s = time.monotonic()
 
@@ -64,7 +69,11 @@ class StreamClient:
             if not stop.is_set():
                 self.counts["break"] += 1
             self.connected = False
-            self.urls = [*self.urls[1:], self.urls[0]]
+            if self._moved is not None:
+                self.urls, self._seen = self._moved
+                self._moved = None
+            else:
+                self.urls = [*self.urls[1:], self.urls[0]]
             await rest(stop, REST_S)
 
     async def _watch(self, http: aiohttp.ClientSession, url: str, stop: asyncio.Event) -> None:
@@ -77,7 +86,7 @@ class StreamClient:
             opening.reschedule(None)
             self.counts["connect"] += 1
             wanted: list[Any] = ["overview:5m"]
-            for key in self._tokens:
+            for key in self.tokens:
                 channel = f"token:{key}"
                 held = self._held.get(channel)
                 wanted.append(
@@ -86,7 +95,7 @@ class StreamClient:
                     else {"channel": channel, "stream": held[0], "seq": held[1]}
                 )
             await socket.send_str(json.dumps({"subscribe": wanted}))
-            while not stop.is_set():
+            while not stop.is_set() and self._moved is None:
                 try:
                     message = await socket.receive(timeout=0.5)
                 except TimeoutError:
@@ -131,11 +140,21 @@ class StreamClient:
             data = event["data"]
         if held is not None and stream == held[0] and seq < held[1]:
             self._seen.complain(f"{self.name}: {channel} seq {held[1]} then {seq} of {stream}")
-        if held is not None and stream != held[0] and _epoch(stream) < _epoch(held[0]):
+        if held is not None and _went_back(held[0], stream):
             self._seen.complain(f"{self.name}: {channel} stream {held[0]} then {stream}")
         self._held[channel] = (stream, seq, data)
-        self._seen.place(self.name, channel, data["as_of"], data["position"]["offset"])
+        what = f"{channel} of {stream.partition('-')[0]}"
+        self._seen.place(self.name, what, data["as_of"], data["position"]["offset"])
         self._seen.numbers(self.name, data)
+
+    def move(self, urls: Sequence[str], seen: Seen) -> None:
+        """Leave for other APIs, with what is known; from any thread.
+
+        Args:
+            urls: of the APIs.
+            seen: of the deployment they belong to.
+        """
+        self._moved = (list(urls), seen)
 
 
 class Poller:
@@ -178,6 +197,7 @@ class Poller:
                 now_s = time.monotonic()
                 self.gap_ms_max = max(self.gap_ms_max, (now_s - answered_s) * 1_000)
                 answered_s = now_s
+                self._seen.answered(now_s)
             await rest(stop, REST_S)
 
     async def _ask(self, http: aiohttp.ClientSession) -> int:
@@ -246,6 +266,29 @@ class Watchers:
             await asyncio.gather(*runs)
 
 
-def _epoch(stream: str) -> int:
-    """Ownership number in the name of a stream; clients need not know it, a test may."""
-    return int(stream.rpartition("-")[2], 16)
+def _went_back(before: str, after: str) -> bool:
+    """True if a stream is of an earlier owner; names tell a test what clients need not know."""
+    (origin, _, old), (other, _, new) = before.split("-"), after.split("-")
+    return origin == other and int(new, 16) < int(old, 16)
+
+
+def watch(deployment: Deployment, seen: Seen, watched: int = WATCHED) -> Watchers:
+    """A stream that stays with each API, one that wanders, and a poller of each API.
+
+    Args:
+        deployment: is answering.
+        seen: where everything goes.
+        watched: tokens each stream watches, half of them the busiest, half the quietest.
+    """
+    names = deployment.api_names()
+    overview = deployment.ask(names[0], "/api/overview?window=24h&limit=500&sort=trades")
+    keys = [row["token"] for row in overview["rows"]]
+    tokens = [*keys[: watched // 2], *keys[-watched // 2 :]]
+    urls = [deployment.url(name) for name in names]
+    clients = [
+        StreamClient(f"of {name}", [url], tokens, seen)
+        for name, url in zip(names, urls, strict=True)
+    ]
+    clients.append(StreamClient("that wanders", urls, tokens, seen))
+    pollers = [Poller(name, url, keys, seen) for name, url in zip(names, urls, strict=True)]
+    return Watchers(clients, pollers)

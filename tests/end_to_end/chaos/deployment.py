@@ -22,8 +22,10 @@ from swapstats.testing.eventually import eventually
 from swapstats.testing.tcp_proxy import TcpProxy
 from swapstats.wiring.brokers import kafka_address
 
-COMMANDS = {"aggregator": "aggregate", "api": "serve"}
-START_MS = 90_000
+COMMANDS = {"aggregator": "aggregate", "api": "serve", "ingest": "ingest"}
+START_MS = 300_000
+LIVE_MS = 1_000
+LIVE_WAIT_MS = 600_000
 PAST_MS = 30_000
 """The market begins so long ago, so that there are numbers from the first second on."""
 
@@ -150,6 +152,12 @@ class Deployment:
         """Wait until every API answers for what the log holds now."""
         ends = self.feed.log.end_offsets()
         eventually(lambda: self.reached(ends), START_MS, "every API to show the log so far")
+
+    def live(self) -> None:
+        """Wait until the market keeps up with the clock and every API with the market."""
+        eventually(lambda: self.market.behind_ms < LIVE_MS, LIVE_WAIT_MS, "the market to keep up")
+        self.market.behind_ms_max = 0
+        self.ready()
 
     def reached(self, ends: Sequence[int], names: Sequence[str] = ()) -> bool:
         """True if the APIs (all, if none is named) show the log up to these offsets."""

@@ -31,6 +31,11 @@ class SteadyMarket:
         self._thread = threading.Thread(target=self._work, name="market", daemon=True)
         self._failure: Exception | None = None
 
+    @property
+    def behind_ms(self) -> int:
+        """How far what is acknowledged is behind the clock."""
+        return time.time_ns() // 1_000_000 - self.feed.at_ms
+
     def start(self) -> None:
         """Begin to write."""
         self._thread.start()
@@ -46,7 +51,7 @@ class SteadyMarket:
     def _work(self) -> None:
         try:
             while not self._stop.is_set():
-                due = (time.time_ns() // 1_000_000 - self.feed.at_ms) // SLICE_MS
+                due = self.behind_ms // SLICE_MS
                 if due <= 0:
                     self._stop.wait(SLICE_MS / 2_000)
                     continue

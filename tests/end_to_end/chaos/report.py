@@ -56,6 +56,7 @@ def report(
             f"p99 {percentile(poller.age_ms, 0.99):.0f} "
             f"max {max(poller.age_ms, default=0)} ms; {dict(poller.statuses)}"
         )
+    lines.append(f"longest time without any answer of any API: {seen.gap_ms_max:.0f} ms")
     for client in watchers.clients:
         lines.append(
             f"stream {client.name}: {dict(client.counts)}, longest silence while connected "

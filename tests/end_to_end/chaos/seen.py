@@ -23,6 +23,7 @@ class Seen:
         agreed: answers that were the same as one that somebody else was given.
         told: answers taken in.
         samples: whole answers over HTTP, spread over the run, to be proved afterwards.
+        gap_ms_max: longest time in which nobody at all was answered over HTTP.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,8 @@ class Seen:
         self.agreed = 0
         self.told = 0
         self.samples: list[dict[str, Any]] = []
+        self.gap_ms_max = 0.0
+        self._answered_s: float | None = None
         self._known: OrderedDict[tuple[str, int, int], tuple[str, str]] = OrderedDict()
         self._places: dict[tuple[str, str], tuple[int, int]] = {}
         self._every = 1
@@ -70,6 +73,12 @@ class Seen:
             self.complain(f"{place}: {before[0]} was told {before[1]}, {who} {text}")
         elif before[0] != who:
             self.agreed += 1
+
+    def answered(self, now_s: float) -> None:
+        """Take note that some API answered."""
+        if self._answered_s is not None:
+            self.gap_ms_max = max(self.gap_ms_max, (now_s - self._answered_s) * 1_000)
+        self._answered_s = now_s
 
     def sample(self, answer: dict[str, Any]) -> None:
         """Keep some whole answers, evenly spread however many there are."""

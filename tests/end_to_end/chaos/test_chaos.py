@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.end_to_end.chaos.clients import Poller, StreamClient, Watchers
+from tests.end_to_end.chaos.clients import watch
 from tests.end_to_end.chaos.deployment import Deployment
 from tests.end_to_end.chaos.outages import Outages
 from tests.end_to_end.chaos.report import Progress, report
@@ -15,23 +15,6 @@ from swapstats.testing.eventually import eventually
 from swapstats.testing.outage_plan import plan_outages
 
 CATCH_UP_MS = 120_000
-WATCHED = 12
-
-
-def watch(deployment: Deployment, seen: Seen) -> Watchers:
-    """A stream that stays with each API, one that wanders, and a poller of each API."""
-    names = deployment.api_names()
-    overview = deployment.ask(names[0], "/api/overview?window=5m&limit=500&sort=trades")
-    keys = [row["token"] for row in overview["rows"]]
-    tokens = [*keys[: WATCHED // 2], *keys[-WATCHED // 2 :]]
-    urls = [deployment.url(name) for name in names]
-    clients = [
-        StreamClient(f"of {name}", [url], tokens, seen)
-        for name, url in zip(names, urls, strict=True)
-    ]
-    clients.append(StreamClient("that wanders", urls, tokens, seen))
-    pollers = [Poller(name, url, keys, seen) for name, url in zip(names, urls, strict=True)]
-    return Watchers(clients, pollers)
 
 
 def survive(directory: Path, seed: int, seconds: int, rate: int, session: str) -> None:
@@ -69,7 +52,17 @@ def survive(directory: Path, seed: int, seconds: int, rate: int, session: str) -
 @pytest.mark.timeout(600)
 def test_a_minute_of_outages(tmp_path: Path) -> None:
     try:
-        survive(tmp_path, seed=1, seconds=40, rate=1_000, session="3s")
+        survive(tmp_path, seed=15, seconds=40, rate=1_000, session="3s")
+    except UsageError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_minutes_of_outages(tmp_path: Path, seed: int) -> None:
+    try:
+        survive(tmp_path, seed=seed, seconds=60, rate=1_000, session="3s")
     except UsageError as error:
         pytest.skip(str(error))
 

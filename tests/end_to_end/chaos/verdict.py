@@ -13,6 +13,7 @@ from tests.end_to_end.chaos.seen import Seen
 from tests.end_to_end.service_process import swapstats
 from tests.end_to_end.stack_roles import MarketFeed, as_stats, recounted
 
+from swapstats.adapters.kafka.log import KafkaSwapLog
 from swapstats.cli.answers import read_answer
 from swapstats.model.stats import WindowStats
 from swapstats.settings import Settings
@@ -45,9 +46,10 @@ class Verdict:
 def expect_right(deployment: Deployment, seen: Seen, directory: Path) -> Verdict:
     """Prove that nothing is lost or doubled; the market has stopped and everything caught up."""
     assert not seen.complaints, "\n".join(seen.complaints)
+    settings, log = deployment.settings, deployment.feed.log
     messages = expect_all_written(deployment.feed)
-    tokens, compared = expect_windows(deployment, deployment.api_names())
-    answers = expect_answers(deployment.settings, seen.samples, directory)
+    tokens, compared = expect_windows(deployment, settings, log, deployment.api_names())
+    answers = expect_answers(settings, seen.samples, directory)
     expect_audit(deployment.stack.config_path)
     return Verdict(messages, tokens, compared, answers)
 
@@ -78,15 +80,16 @@ def _messages(feed: MarketFeed) -> Iterable[bytes]:
             offset = batch.next_offset
 
 
-def expect_windows(deployment: Deployment, names: Iterable[str]) -> tuple[int, int]:
-    """Every window of every token at every API is what the log says; returns (tokens, windows)."""
-    settings = deployment.settings
+def expect_windows(
+    deployment: Deployment, settings: Settings, log: KafkaSwapLog, names: Iterable[str]
+) -> tuple[int, int]:
+    """Every window of every token at these APIs is what the log says; returns (tokens, windows)."""
     names = list(names)
     told = {name: told_windows(deployment, name) for name in names}
     ends = {answer["end"] for answers in told.values() for answer in answers.values()}
     recounts = {
         end: recounted(
-            deployment.feed.log,
+            log,
             settings.windows,
             end - 1,
             settings.app.max_ahead_ms,
