@@ -20,9 +20,9 @@ SERVERS: Final = ("nats", "redis", *BROKERS)
 
 GAP_MIN_MS: Final = 600
 GAP_MAX_MS: Final = 3_000
-ZOMBIE_MARGIN_MS: Final = 3_500
-"""How much longer than its session an aggregator may be paused: another one owns its shards then,
-and what it still writes must be refused."""
+ZOMBIE_MARGIN_MS: Final = (1_500, 5_000)
+"""How much longer than its session an aggregator is paused now and then: another one owns its
+shards by then, and what it still writes must be refused."""
 
 _SHORT_MS: Final = (200, 3_000)
 _LONG_MS: Final = (3_000, 6_500)
@@ -114,7 +114,7 @@ def _length_ms(chance: random.Random, kind: Kind, target: str, session_ms: int) 
     is_long = chance.random() < _LONG_SHARE
     length_ms = chance.randint(*(_LONG_MS if is_long else _SHORT_MS))
     if kind == "pause" and target.startswith("aggregator") and chance.random() < 0.5:
-        return session_ms + chance.randint(500, ZOMBIE_MARGIN_MS)
+        return session_ms + chance.randint(*ZOMBIE_MARGIN_MS)
     return length_ms
 
 

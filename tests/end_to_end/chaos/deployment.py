@@ -51,7 +51,8 @@ class Deployment:
         lives: by role name, every process there was, the present one last.
         proxies: by (role name, server name).
         ports: by role name, where its API listens.
-        ended: what ended by itself, with the end of its log.
+        ended: what ended by itself once it had started, with the end of its log.
+        unable: how often a role could not start, for a server it needs was away.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Deployment:
         self.proxies: dict[tuple[str, str], TcpProxy] = {}
         self.ports: dict[str, int] = {}
         self.ended: list[str] = []
+        self.unable = 0
 
     def __enter__(self) -> Self:
         try:
@@ -185,9 +187,13 @@ class Deployment:
         """Start roles that ended by themselves, and take note of it; not those that are `down`."""
         for name, lives in self.lives.items():
             status = lives[-1].process.poll()
-            if status is not None and name not in down:
+            if status is None or name in down:
+                continue
+            if lives[-1].events("started") or lives[-1].events("page and API"):
                 self.ended.append(f"{name} ended with {status}: {lives[-1].said[-600:]}")
-                self.start(name)
+            else:
+                self.unable += 1
+            self.start(name)
 
     def said(self, kind: str, event: str) -> list[dict[str, Any]]:
         """Log lines of one name, of all lives of all roles of a kind."""

@@ -38,10 +38,16 @@ def report(
         kinds: Counter[str] = Counter()
         for (kind, target), count in outages.begun.items():
             kinds[f"{kind} {target.partition('-')[0]}"] += count
-        lines.append(f"outages: {outages.begun.total()}, zombies among them: {outages.zombies}")
+        lines.append(
+            f"outages: {outages.begun.total()}, zombies among them: {outages.zombies}, "
+            f"left out: {outages.left_out}"
+        )
         lines += [f"  {count:4}  {kind}" for kind, count in sorted(kinds.items())]
     restarts = {name: len(lives) - 1 for name, lives in deployment.lives.items()}
-    lines.append(f"restarts: {restarts}; ended by themselves: {len(deployment.ended)}")
+    lines.append(
+        f"restarts: {restarts}; ended by themselves: "
+        f"{len(deployment.ended)}, unable to start: {deployment.unable}"
+    )
     lines.append(f"writes refused (fenced): {deployment.fenced()}")
     market = deployment.market
     lines.append(
