@@ -12,7 +12,7 @@ from typing import Any
 
 KNOWN_MAX = 150_000
 COMPLAINTS_MAX = 40
-SAMPLES_MAX = 60
+SAMPLES_MAX = 24
 
 
 class Seen:

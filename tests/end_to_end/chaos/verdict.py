@@ -51,6 +51,7 @@ def expect_right(deployment: Deployment, seen: Seen, directory: Path) -> Verdict
     tokens, compared = expect_windows(deployment, settings, log, deployment.api_names())
     answers = expect_answers(settings, seen.samples, directory)
     expect_audit(deployment.stack.config_path)
+    expect_archive(deployment.stack.config_path, settings)
     return Verdict(messages, tokens, compared, answers)
 
 
@@ -151,3 +152,12 @@ def expect_audit(config: Path) -> None:
     audit = swapstats("audit", "--config", config, timeout_s=AUDIT_S_MAX)
     assert audit.returncode == 0, audit.stdout + audit.stderr
     assert "no difference" in audit.stdout
+
+
+def expect_archive(config: Path, settings: Settings) -> None:
+    """Where a configuration has an archive, it holds what the log holds, once."""
+    if not settings.stores.clickhouse.dsn.reveal():
+        return
+    for command in (("archive", "check"), ("audit", "--archive")):
+        found = swapstats(*command, "--config", config, timeout_s=AUDIT_S_MAX)
+        assert found.returncode == 0, found.stdout + found.stderr
