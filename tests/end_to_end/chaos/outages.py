@@ -85,6 +85,8 @@ class Outages:
                 self.zombies += outage.length_ms > session_ms
             process.process.send_signal(signal.SIGSTOP)
             return lambda: process.process.send_signal(signal.SIGCONT)
+        if name.startswith("aggregator"):
+            self._deployment.note_fenced(name)
         self._down.add(name)
         process.close()
 

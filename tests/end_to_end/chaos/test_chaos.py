@@ -42,6 +42,8 @@ def survive(directory: Path, seed: int, seconds: int, rate: int) -> None:
             say("both APIs show the whole log")
         finally:
             watchers.stop()
+            for name in ("aggregator-1", "aggregator-2"):
+                deployment.note_fenced(name)
             print(report(deployment, watchers, seen, outages))
         say(str(expect_right(deployment, seen, directory)))
         assert not deployment.ended, "\n".join(deployment.ended)
