@@ -7,8 +7,8 @@ for lag tools and never read. Restoring and checkpointing happen in the owner's 
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -37,6 +37,8 @@ from swapstats.ports.swap_subscription import PartitionOwner
 
 _AT_ONCE: Final = 500
 """Messages taken from the client at a time: small numbers are the fastest."""
+
+_error: Final[Callable[[Any], Any]] = Message.error
 
 _DRAIN_S: Final = 0.2
 """Longest time one poll of a dropping subscription throws records away."""
@@ -238,7 +240,7 @@ class KafkaSubscription:
         if not messages:
             return 0
         records = messages
-        if any(message.error() is not None for message in messages):
+        if any(map(_error, messages)):
             records = [message for message in messages if message.error() is None]
             for message in messages:
                 if message.error() is not None:
