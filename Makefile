@@ -8,10 +8,10 @@ READY := $(VENV)/.ready
 # Compiled bytecode makes every start quicker; some environments switch it off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run stack test lint format bench prove programs clean
+.PHONY: help run stack test lint format bench bench-servers soak prove programs clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 $(READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -46,6 +46,14 @@ format: $(READY) ## Put the style right
 
 bench: $(VENV)/.warm ## Measure every claim (about 10 minutes)
 	$(BIN)/python bench/run_all.py
+
+bench-servers: $(VENV)/.warm programs ## Measure catching up and checkpoints on real servers (15 minutes)
+	$(BIN)/python bench/catch_up.py
+	$(BIN)/python bench/checkpoint_servers.py
+
+MINUTES ?= 60
+soak: $(VENV)/.warm programs ## Run everything for an hour and watch memory and lag (MINUTES=60)
+	$(BIN)/python bench/soak.py --minutes $(MINUTES)
 
 prove: $(VENV)/.warm programs ## The long checks: 100 kills, many seeds
 	$(BIN)/python -m pytest -m prove --timeout 3600

@@ -61,12 +61,14 @@ class FullLeg:
         to_start_s: from its start to the first record.
         to_readers_s: from the end of the log to its windows in the hot store.
         wrong: what is not as foretold, empty if all is right.
+        load: load average of the machine when it had ended.
     """
 
     leg: Leg
     to_start_s: float
     to_readers_s: float
     wrong: str
+    load: float
 
 
 def produce(settings: Settings, seconds: int, rate: int, seed: int) -> tuple[int, dict[str, int]]:
@@ -138,13 +140,14 @@ class CatchUp:
             role.close()
         found = {key: int(summed(counted, METRICS[key])) for key in foretold}
         wrong = "" if found == foretold else f"counters {found}, foretold {foretold}"
+        load = os.getloadavg()[0]
         audit = subprocess.run(
             [sys.executable, "-m", "swapstats", "audit", "--config", str(self.config)],
             stdout=subprocess.PIPE, text=True, check=False, env=clean_environment(own),
         )  # fmt: skip
         if audit.returncode or "no difference" not in audit.stdout:
             wrong += f"audit: {audit.stdout[-1_000:]}"
-        return FullLeg(leg, first - role.begun, to_readers_s, wrong)
+        return FullLeg(leg, first - role.begun, to_readers_s, wrong, load)
 
     def _follow(self, role: Role) -> tuple[Leg, float]:
         """Watch from the first record to the end of the log."""
@@ -196,6 +199,7 @@ def figures(pairs: list[Pair], legs: list[FullLeg], foretold: dict[str, int]) ->
             "from the end of the log to the windows readers see",
             [leg.to_readers_s for leg in legs], "s",
         ),
+        Figure.spread("load average of the machine", [leg.load for leg in legs], ""),
         Figure(
             "legs with a wrong counter or window", float(sum(bool(leg.wrong) for leg in legs)), "",
             0.0, at_least=False,
