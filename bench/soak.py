@@ -49,6 +49,9 @@ class Soak:
     Args:
         stack: the servers.
         clients: WebSocket clients.
+
+    Attributes:
+        empty_mib: memory of aggregators and API before the first swap.
     """
 
     def __init__(self, stack: LocalStack, clients: int) -> None:
@@ -56,18 +59,19 @@ class Soak:
         self.roles: dict[str, Role] = {}
         self.begun = time.perf_counter()
         self.before: dict[str, float] = {}
+        self.empty_mib: dict[str, float] = {}
         self._watch: subprocess.Popen[bytes] | None = None
         self._clients = clients
 
     def start(self) -> None:
         """Start all roles, wait until the API has caught up, start the clients."""
-        folder, config = self.stack.directory, self.stack.config_path
-        aggregators = [f"aggregate {number + 1}" for number in range(AGGREGATORS)]
-        for name in ["ingest", *aggregators, "serve"]:
-            role = name.split()[0]
-            more = {"ingest": ["--source", "demo"], "serve": ["--api-http-addr", "127.0.0.1:0"]}
-            said = folder / f"{name.replace(' ', '-')}.log"
-            self.roles[name] = Role(role, config, said, *more.get(role, []))
+        for number in range(AGGREGATORS):
+            self._start(f"aggregate {number + 1}")
+        self._start("serve", "--api-http-addr", "127.0.0.1:0")
+        for name, role in self.roles.items():
+            role.word("metrics", "address")
+            self.empty_mib[name] = resident_mib(role.process.pid)
+        self._start("ingest", "--source", "demo")
         self.await_lag(LAG_MAX_MS, "the API to catch up")
         url = self.roles["serve"].word("page and API", "url")
         command = [sys.executable, str(HERE / "load" / "ws_watch.py"), "--url", url]
@@ -76,6 +80,11 @@ class Soak:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+
+    def _start(self, name: str, *arguments: str) -> None:
+        said = self.stack.directory / f"{name.replace(' ', '-')}.log"
+        config = self.stack.config_path
+        self.roles[name] = Role(name.partition(" ")[0], config, said, *arguments)
 
     def sample(self) -> Sample:
         """Look at everything once."""
@@ -156,7 +165,10 @@ class Soak:
 
 
 def figures(
-    samples: Sequence[Sample], widest_s: float, clients: dict[str, Any]
+    samples: Sequence[Sample],
+    widest_s: float,
+    clients: dict[str, Any],
+    empty_mib: dict[str, float],
 ) -> Iterator[Figure]:
     half = second_half(samples)
     span_s = half[-1]["s"] - half[0]["s"]
@@ -167,7 +179,7 @@ def figures(
         name = role.removeprefix("rss ")
         total = f"applied {name}"
         in_windows = held(samples, total, widest_s)[-1] if total in samples[0] else 0.0
-        yield memory_figure(samples, role, in_windows)
+        yield memory_figure(samples, role, in_windows, empty_mib.get(name, 0.0))
         if f"cpu {name}" in samples[0]:
             yield growth_figure(samples, role, "swaps")
             used = (half[-1][f"cpu {name}"] - half[0][f"cpu {name}"]) / span_s
@@ -253,8 +265,8 @@ def main() -> None:
         tempfile.TemporaryDirectory(dir=artifacts) as place,
         LocalStack(Path(place), extra=extra) as stack,
     ):
-        samples, seen = run(stack, given, artifacts / "soak.jsonl")
-        found.figures += [*figures(samples, widest_s, seen), audited(stack)]
+        samples, seen, empty_mib = run(stack, given, artifacts / "soak.jsonl")
+        found.figures += [*figures(samples, widest_s, seen, empty_mib), audited(stack)]
     given.picture.parent.mkdir(parents=True, exist_ok=True)
     given.picture.write_text(picture(samples), encoding="utf-8")
     print(found.text())
@@ -264,7 +276,7 @@ def main() -> None:
 
 def run(
     stack: LocalStack, given: argparse.Namespace, path: Path
-) -> tuple[list[Sample], dict[str, Any]]:
+) -> tuple[list[Sample], dict[str, Any], dict[str, float]]:
     """Run for the time that was asked for; samples are in the file as they come."""
     samples: list[Sample] = []
     soak = Soak(stack, given.clients)
@@ -284,7 +296,7 @@ def run(
                         f"{last['lag_s']:.2f} s, API {last['api lag_ms']:.0f} ms", flush=True,
                     )  # fmt: skip
                 time.sleep(max(0.0, due - time.perf_counter()))
-        return samples, soak.finish()
+        return samples, soak.finish(), soak.empty_mib
     finally:
         soak.close()
 

@@ -73,7 +73,7 @@ def test_a_short_run_has_no_verdict() -> None:
 def test_memory_is_told_by_what_is_held() -> None:
     samples = run_of(600, leak_bytes=10.0)
     grown = 10.0 * RATE * 600
-    figure = memory_figure(samples, "rss", grown / 40)
-    assert "40 bytes above" in figure.note
+    figure = memory_figure(samples, "rss", grown / 40, 200.0)
+    assert "200 MiB before the first swap; 40 bytes more" in figure.note
     assert figure.high == pytest.approx(200.0 + grown / MIB)
-    assert not memory_figure(samples, "rss", 0.0).note
+    assert not memory_figure(samples, "rss", 0.0, 0.0).note

@@ -81,17 +81,23 @@ def growth_figure(samples: Sequence[Sample], role: str, swaps: str) -> Figure:
     )
 
 
-def memory_figure(samples: Sequence[Sample], role: str, in_windows: float) -> Figure:
+def memory_figure(
+    samples: Sequence[Sample], role: str, in_windows: float, empty_mib: float
+) -> Figure:
     """Memory of one role in the second half, and what that is by swap in the windows.
 
     Args:
         samples: of the whole run.
         role: column with its memory in MiB.
         in_windows: swaps this role holds; 0 = none.
+        empty_mib: its memory before the first swap.
     """
     values = [sample[role] for sample in second_half(samples)]
     note = ""
     if in_windows:
-        each = (values[-1] - samples[0][role]) * MIB / in_windows
-        note = f"{each:.0f} bytes above the first sample by swap in the windows ({in_windows:,.0f})"
+        each = (values[-1] - empty_mib) * MIB / in_windows
+        note = (
+            f"{empty_mib:.0f} MiB before the first swap; {each:.0f} bytes more by swap in the "
+            f"windows ({in_windows:,.0f})"
+        )
     return Figure.spread(f"{role}: memory", values, "MiB", note=note)
