@@ -57,8 +57,8 @@ class FullLeg:
     """What one life of the aggregator did.
 
     Attributes:
-        leg: from the first record to the end of the log.
-        to_start_s: from its start to the first record.
+        leg: from the first records applied to the end of the log.
+        to_start_s: from its start to the first records applied.
         to_readers_s: from the end of the log to its windows in the hot store.
         wrong: what is not as foretold, empty if all is right.
         load: load average of the machine when it had ended.
@@ -150,7 +150,7 @@ class CatchUp:
         return FullLeg(leg, first - role.begun, to_readers_s, wrong, load)
 
     def _follow(self, role: Role) -> tuple[Leg, float]:
-        """Watch from the first record to the end of the log."""
+        """Watch from the first records applied to the end of the log."""
         pid = role.process.pid
         address = role.word("metrics", "address")
         first = seen = used = 0.0
@@ -192,7 +192,7 @@ def figures(pairs: list[Pair], legs: list[FullLeg], foretold: dict[str, int]) ->
         Figure.spread("catch-up", [pair.full.rate for pair in pairs], "messages/s"),
         Figure.spread("catch-up took", [pair.full.wall_s for pair in pairs], "s"),
         Figure.spread(
-            "from the start of the process to its first record",
+            "from the start of the process to its first records applied",
             [leg.to_start_s for leg in legs], "s",
         ),
         Figure.spread(
