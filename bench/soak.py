@@ -20,6 +20,7 @@ from swapstats.roles.bench.figures import Figure, Findings
 from swapstats.roles.bench.line_plot import Panel, plot
 from swapstats.roles.bench.machine import this_machine
 from swapstats.roles.bench.steadiness import (
+    MEMORY,
     Sample,
     growth_figure,
     held,
@@ -41,6 +42,7 @@ AGGREGATORS = 2
 LAG_MAX_MS = 1_000.0
 READY_S_MAX = 600.0
 KIB = 1 << 10
+SAVED = "saved KiB "
 
 
 class Soak:
@@ -80,6 +82,7 @@ class Soak:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        self.begun = time.perf_counter()
 
     def _start(self, name: str, *arguments: str) -> None:
         said = self.stack.directory / f"{name.replace(' ', '-')}.log"
@@ -93,12 +96,12 @@ class Soak:
         for name, role in self.roles.items():
             if role.process.poll() is not None:
                 raise RuntimeError(f"Expected {name} to run, was {role.said.read_text()[-2_000:]}")
-            found[f"rss {name}"] = resident_mib(role.process.pid)
+            found[f"{MEMORY}{name}"] = resident_mib(role.process.pid)
             found[f"cpu {name}"] = cpu_s(role.process.pid)
         for broker in self.stack.kafka.brokers:
-            found["rss kafka"] = resident_mib(broker.pid)
+            found[f"{MEMORY}Kafka"] = resident_mib(broker.pid)
         for server in self.stack.servers():
-            found[f"rss {server.name}"] = resident_mib(server.pid)
+            found[f"{MEMORY}{server.name}"] = resident_mib(server.pid)
         lags = []
         for name, role in self.roles.items():
             if name.startswith("aggregate"):
@@ -123,9 +126,9 @@ class Soak:
             rounds = count - self.before.get(f"{part} count {name}", 0.0)
             self.before |= {f"{part} {name}": total, f"{part} count {name}": count}
             if part == "bytes":
-                found[f"checkpoint {name}"] = new / KIB
+                found[f"{SAVED}{name}"] = new / KIB
             elif rounds:
-                found[f"checkpoint ms {name}"] = new / rounds
+                found[f"saved ms {name}"] = new / rounds
         lag = [told[key] for key in told if key.startswith("consumer_lag_seconds")]
         return max(lag, default=0.0)
 
@@ -175,8 +178,8 @@ def figures(
     rate = (half[-1]["swaps"] - half[0]["swaps"]) / span_s
     yield Figure("swaps coming in, repeated ones included", rate, "swaps/s")
     yield Figure.spread("load average of the machine", [sample["load"] for sample in half], "")
-    for role in [key for key in samples[0] if key.startswith("rss ")]:
-        name = role.removeprefix("rss ")
+    for role in [key for key in samples[0] if key.startswith(MEMORY)]:
+        name = role.removeprefix(MEMORY)
         total = f"applied {name}"
         in_windows = held(samples, total, widest_s)[-1] if total in samples[0] else 0.0
         yield memory_figure(samples, role, in_windows, empty_mib.get(name, 0.0))
@@ -192,10 +195,11 @@ def figures(
         "lag_ms of the API", [sample["api lag_ms"] for sample in half], "ms", LAG_MAX_MS,
         at_least=False,
     )  # fmt: skip
-    for name in [key for key in samples[0] if key.startswith("checkpoint aggregate")]:
+    for saved in [key for key in samples[0] if key.startswith(SAVED)]:
         yield Figure.spread(
-            f"{name}: written in {EVERY_S:g} s", [sample[name] for sample in half], "KiB"
-        )
+            f"{saved.removeprefix(SAVED)}: checkpoints written in {EVERY_S:g} s",
+            [sample[saved] for sample in half], "KiB",
+        )  # fmt: skip
     for member in ("broken", "lost"):
         yield Figure(
             f"WebSocket clients: {member}", float(clients[member]), "", 0.0, at_least=False,
@@ -220,9 +224,9 @@ def picture(samples: Sequence[Sample]) -> str:
     return plot(
         minutes,
         [
-            Panel("memory, MiB", lines("rss ")),
+            Panel("memory, MiB", lines(MEMORY)),
             Panel("lag, ms", lag),
-            Panel(f"checkpoints written in {EVERY_S:g} s, KiB", lines("checkpoint aggregate")),
+            Panel(f"checkpoints written in {EVERY_S:g} s, KiB", lines(SAVED)),
             Panel("records unread", lines("unread ")),
         ],
     )

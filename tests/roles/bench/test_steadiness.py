@@ -25,7 +25,7 @@ def run_of(seconds: float, *, leak_bytes: float = 0.0, noise_mib: float = 0.0) -
         {
             "s": at,
             "swaps": RATE * at,
-            "rss": 200.0 + leak_bytes * RATE * at / MIB + chance.uniform(-noise_mib, noise_mib),
+            "rss one": 200.0 + leak_bytes * RATE * at / MIB + chance.uniform(-noise_mib, noise_mib),
         }
         for at in moments
     ]
@@ -57,15 +57,15 @@ def test_held_is_what_came_within_the_span() -> None:
 
 def test_a_leak_is_told_by_the_swap() -> None:
     long = 2 * VERDICT_S_MIN + 10
-    flat = growth_figure(run_of(long, noise_mib=3.0), "rss", "swaps")
-    assert flat.verdict == PASS
-    leak = growth_figure(run_of(long, leak_bytes=2 * GROWTH_BYTES_MAX), "rss", "swaps")
+    flat = growth_figure(run_of(long, noise_mib=3.0), "rss one", "swaps")
+    assert (flat.name, flat.verdict) == ("one: growth", PASS)
+    leak = growth_figure(run_of(long, leak_bytes=2 * GROWTH_BYTES_MAX), "rss one", "swaps")
     assert leak.verdict == MISS
     assert leak.value == pytest.approx(2 * GROWTH_BYTES_MAX)
 
 
 def test_a_short_run_has_no_verdict() -> None:
-    figure = growth_figure(run_of(300, leak_bytes=50.0), "rss", "swaps")
+    figure = growth_figure(run_of(300, leak_bytes=50.0), "rss one", "swaps")
     assert figure.verdict == NO_TARGET
     assert "too short" in figure.note
 
@@ -73,7 +73,7 @@ def test_a_short_run_has_no_verdict() -> None:
 def test_memory_is_told_by_what_is_held() -> None:
     samples = run_of(600, leak_bytes=10.0)
     grown = 10.0 * RATE * 600
-    figure = memory_figure(samples, "rss", grown / 40, 200.0)
+    figure = memory_figure(samples, "rss one", grown / 40, 200.0)
     assert "200 MiB before the first swap; 40 bytes more" in figure.note
     assert figure.high == pytest.approx(200.0 + grown / MIB)
-    assert not memory_figure(samples, "rss", 0.0, 0.0).note
+    assert not memory_figure(samples, "rss one", 0.0, 0.0).note

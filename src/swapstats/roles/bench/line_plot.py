@@ -12,7 +12,16 @@ from xml.sax.saxutils import escape
 WIDTH, PANEL, LEFT, RIGHT, TOP, BOTTOM = 880, 170, 64, 176, 28, 24
 POINTS_MAX: Final = 400
 """More are thinned out: each point shown is the highest of those it stands for."""
-COLOURS: Final = ("#2f81f7", "#d9730d", "#2da44e", "#bf3989", "#8250df", "#9a6700", "#57606a")
+COLOURS: Final = (
+    "#2f81f7",
+    "#d9730d",
+    "#2da44e",
+    "#bf3989",
+    "#8250df",
+    "#9a6700",
+    "#57606a",
+    "#cf222e",
+)
 _GRID: Final = "#8c959f"
 _TICKS: Final = 4
 

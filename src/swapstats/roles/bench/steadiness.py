@@ -16,6 +16,8 @@ GROWTH_BYTES_MAX = 2.0
 forgotten entry in six swaps would show."""
 VERDICT_S_MIN = 900.0
 """Shortest second half that is held against GROWTH_BYTES_MAX."""
+MEMORY = "rss "
+"""What columns with the memory of a process begin with; its name follows."""
 MIB = 1 << 20
 
 Sample = Mapping[str, float]
@@ -72,7 +74,7 @@ def growth_figure(samples: Sequence[Sample], role: str, swaps: str) -> Figure:
     is_long = span_s >= VERDICT_S_MIN
     note = f"{a_minute:+.3f} MiB a minute over the last {span_s / 60:.1f} minutes"
     return Figure(
-        f"{role}: growth",
+        f"{role.removeprefix(MEMORY)}: growth",
         a_minute * MIB / max(1.0, swaps_a_minute),
         "bytes/swap",
         GROWTH_BYTES_MAX if is_long else None,
@@ -100,4 +102,4 @@ def memory_figure(
             f"{empty_mib:.0f} MiB before the first swap; {each:.0f} bytes more by swap in the "
             f"windows ({in_windows:,.0f})"
         )
-    return Figure.spread(f"{role}: memory", values, "MiB", note=note)
+    return Figure.spread(f"{role.removeprefix(MEMORY)}: memory", values, "MiB", note=note)
