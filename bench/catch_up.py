@@ -29,7 +29,7 @@ from swapstats.wiring.brokers import PLACING_KEY, kafka_address, redis_url
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where `bench` is, for a script
 from bench.load.processes import cpu_s
-from bench.load.roles import Role, clean_environment, on_core, summed
+from bench.load.roles import Role, clean_environment, end_on_signals, on_core, summed
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -38,6 +38,7 @@ PARTITIONS = 12
 APPEND_SLICES = 50
 GRACE = "60s"
 """Half the default, so that the market's latest swaps are late and their number says something."""
+ARCHIVE = "Raw swaps are archived meanwhile, by what stands in for ClickHouse, on that core too."
 LOOK_S, LOOK_CLOSELY_S, CLOSE = 0.25, 0.02, 0.95
 METRICS = {
     "ingested": "events_ingested_total",
@@ -215,8 +216,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="pairs of floor and full")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--profile", action="store_true", help="of one more life, printed")
+    parser.add_argument("--archive", action="store_true", help="write the archive meanwhile")
     given = parser.parse_args()
-    found = Findings("catch up", this_machine())
+    end_on_signals()
+    found = Findings("catch up archived" if given.archive else "catch up", this_machine())
+    extra = {"app.grace": GRACE, "stores.archive": "auto" if given.archive else "off"}
     cores = usable_cores()
     own, others = cores[-1], cores[0]
     os.sched_setaffinity(0, {others})
@@ -224,12 +228,13 @@ def main() -> None:
     artifacts.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=artifacts) as place:
         folder = Path(place)
-        with LocalStack(folder, partitions=PARTITIONS, extra={"app.grace": GRACE}) as stack:
+        with LocalStack(folder, partitions=PARTITIONS, extra=extra) as stack:
             measure(found, stack, given, own)
     found.method.insert(
         0,
         f"Floor and aggregator alone on core {own}; Kafka, Redis, NATS and this script on core "
-        f"{others}. {given.rounds} pairs in turns, each with a consumer group and a part of Redis "
+        f"{others}. {ARCHIVE if given.archive else 'No archive.'} "
+        f"{given.rounds} pairs in turns, each with a consumer group and a part of Redis "
         "of its own; one floor before them thrown away.",
     )
     print(found.text())

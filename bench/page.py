@@ -71,6 +71,7 @@ SERVERS = Page(
     HEAD_SERVERS,
     {
         "catch-up": "bench/catch_up.py",
+        "catch-up-archived": "bench/catch_up.py --archive",
         "checkpoint-servers": "bench/checkpoint_servers.py",
         "soak": "bench/soak.py",
     },

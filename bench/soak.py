@@ -32,7 +32,7 @@ from swapstats.stack.local_stack import LocalStack
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where `bench` is, for a script
 from bench.load.processes import cpu_s
-from bench.load.roles import Role, clean_environment, resident_mib, summed
+from bench.load.roles import Role, clean_environment, end_on_signals, resident_mib, summed
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -42,7 +42,7 @@ AGGREGATORS = 2
 LAG_MAX_MS = 1_000.0
 READY_S_MAX = 600.0
 KIB = 1 << 10
-SAVED = "saved KiB "
+SAVED, UNARCHIVED = "saved KiB ", "unarchived MiB "
 
 
 class Soak:
@@ -120,6 +120,7 @@ class Soak:
         found[f"applied {name}"] = summed(told, "events_applied_total")
         ends, nexts = summed(told, "log_end_offset"), summed(told, "next_offset")
         found[f"unread {name}"] = ends - nexts
+        found[f"{UNARCHIVED}{name}"] = summed(told, "clickhouse_waiting_bytes") / 2**20
         for part, metric in (("bytes", "snapshot_bytes"), ("duration", "snapshot_duration_ms")):
             total, count = told[f"{metric}_sum"], told[f"{metric}_count"]
             new = total - self.before.get(f"{part} {name}", 0.0)
@@ -200,6 +201,11 @@ def figures(
             f"{saved.removeprefix(SAVED)}: checkpoints written in {EVERY_S:g} s",
             [sample[saved] for sample in half], "KiB",
         )  # fmt: skip
+    for waiting in [key for key in samples[0] if key.startswith(UNARCHIVED)]:
+        yield Figure.spread(
+            f"{waiting.removeprefix(UNARCHIVED)}: waiting for the archive",
+            [sample[waiting] for sample in half], "MiB",
+        )  # fmt: skip
     for member in ("broken", "lost"):
         yield Figure(
             f"WebSocket clients: {member}", float(clients[member]), "", 0.0, at_least=False,
@@ -228,6 +234,7 @@ def picture(samples: Sequence[Sample]) -> str:
             Panel("lag, ms", lag),
             Panel(f"checkpoints written in {EVERY_S:g} s, KiB", lines(SAVED)),
             Panel("records unread", lines("unread ")),
+            Panel("records waiting for the archive, MiB", lines(UNARCHIVED)),
         ],
     )
 
@@ -249,7 +256,9 @@ def main() -> None:
     parser.add_argument("--windows", default="1m,5m,10m", help="full before the second half")
     parser.add_argument("--clients", type=int, default=5, help="WebSocket clients")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="where the plot goes")
+    parser.add_argument("--no-archive", action="store_true", help="keep no raw swaps")
     given = parser.parse_args()
+    end_on_signals()
     windows = tuple(given.windows.split(","))
     widest_s = max(map(parse_span, windows)) / 1_000
     if given.minutes * 30 < widest_s:
@@ -258,13 +267,16 @@ def main() -> None:
     found.method.append(
         f"{given.minutes:g} minutes of the demo market at {given.rate:,} swaps/s: one ingest, "
         f"{AGGREGATORS} aggregators of 12 partitions, one API, {given.clients} WebSocket clients, "
-        f"all on one machine with Kafka, Redis (every write on the disk) and NATS. Windows "
-        f"{given.windows}: the state is full from {widest_s / 60:g} minutes on; the second half "
+        f"all on one machine with Kafka, Redis (every write on the disk), NATS and "
+        f"{'no archive' if given.no_archive else 'an archive in chdb, if that is installed'}. "
+        f"Windows {given.windows}: the state is full from {widest_s / 60:g} minutes on; the second half "
         f"is judged. A sample every {EVERY_S:g} s; growth is the median of all slopes."
     )
     artifacts = ROOT / "artifacts"
     artifacts.mkdir(exist_ok=True)
     extra: dict[str, Raw] = {"app.windows": windows, "source.demo.rate": str(given.rate)}
+    if given.no_archive:
+        extra["stores.archive"] = "off"
     with (
         tempfile.TemporaryDirectory(dir=artifacts) as place,
         LocalStack(Path(place), extra=extra) as stack,

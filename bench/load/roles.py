@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,12 @@ from typing import Any
 START_S_MAX = 60.0
 END_S_MAX = 60.0
 LOOK_S = 0.02
+
+
+def end_on_signals() -> None:
+    """Let signals end this process in good order, so that what it started ends too."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(1))
 
 
 @contextlib.contextmanager
