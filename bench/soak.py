@@ -269,8 +269,8 @@ def main() -> None:
         f"{AGGREGATORS} aggregators of 12 partitions, one API, {given.clients} WebSocket clients, "
         f"all on one machine with Kafka, Redis (every write on the disk), NATS and "
         f"{'no archive' if given.no_archive else 'an archive in chdb, if that is installed'}. "
-        f"Windows {given.windows}: the state is full from {widest_s / 60:g} minutes on; the second half "
-        f"is judged. A sample every {EVERY_S:g} s; growth is the median of all slopes."
+        f"Windows {given.windows}: the state is full from {widest_s / 60:g} minutes on; the second "
+        f"half is judged. A sample every {EVERY_S:g} s; growth is the median of all slopes."
     )
     artifacts = ROOT / "artifacts"
     artifacts.mkdir(exist_ok=True)
