@@ -1,22 +1,24 @@
 """The whole configuration: one table of keys, one frozen tree of effective settings.
 
-Read in this order: `stream.py` and `serving.py` (the table), `tree.py` (the tree), `load.py`
-(defaults < YAML file < environment < flags). Only wiring and the command line import it; roles
-and adapters take plain values.
+Read in this order: `stream.py`, `serving.py`, `servers.py` (the table), `tree.py` (the tree),
+`load.py` (defaults < YAML file < environment < flags). Only wiring and the command line import it;
+roles and adapters take plain values.
 """
 
 from swapstats.settings.given import FlagValue
 from swapstats.settings.key import Key, Status
 from swapstats.settings.kinds import Address, Secret
 from swapstats.settings.load import load
+from swapstats.settings.servers import (
+    PubSub,
+    Stores,
+)
 from swapstats.settings.serving import (
     Api,
     Metrics,
     Observability,
-    PubSub,
     RateLimit,
     Security,
-    Stores,
 )
 from swapstats.settings.stream import App, Data, Ingest, Log, SourceSettings
 from swapstats.settings.table import KEYS, RESERVED_ENV, value_of

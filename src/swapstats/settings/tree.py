@@ -9,15 +9,17 @@ from types import MappingProxyType
 
 from swapstats.model.window import WindowSpec
 from swapstats.settings.kinds import Address
+from swapstats.settings.servers import (
+    PubSub,
+    Stores,
+)
 from swapstats.settings.serving import (
     Api,
     Breaker,
     Metrics,
     Observability,
-    PubSub,
     RateLimit,
     Security,
-    Stores,
 )
 from swapstats.settings.stream import App, Data, Ingest, Log, SourceSettings
 

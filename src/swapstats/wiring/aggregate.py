@@ -132,6 +132,7 @@ class AggregateService:
         return AggregateHealth(
             lambda: aggregator.status,
             lambda: aggregator.stale_saves,
+            lambda: aggregator.archiving.stale_notes,
             publisher,
             letters,
             self._guards,

@@ -20,6 +20,7 @@ class AggregateHealth:
     Args:
         status: the aggregator's status, replaced by it at every turn.
         stale_saves: checkpoints refused because a newer owner exists.
+        stale_notes: notes of the archive's batches refused likewise.
         publisher: carries its statistics.
         letters: its dead letters.
         guards: what it stands on.
@@ -35,6 +36,7 @@ class AggregateHealth:
         self,
         status: Callable[[], AggregatorStatus],
         stale_saves: Callable[[], int],
+        stale_notes: Callable[[], int],
         publisher: ShardPublisher,
         letters: PatientLetters,
         guards: Guards,
@@ -47,6 +49,7 @@ class AggregateHealth:
     ) -> None:
         self._status = status
         self._stale_saves = stale_saves
+        self._stale_notes = stale_notes
         self._publisher = publisher
         self._letters = letters
         self._guards = guards
@@ -68,6 +71,7 @@ class AggregateHealth:
         figures.partitions([place.partition for place in self._status().places])
         figures.dependencies(self._guards.status())
         figures.fenced("checkpoints", self._stale_saves())
+        figures.fenced("journal", self._stale_notes())
         figures.fenced("hot_store", self._publisher.stale_writes)
         figures.letters_waiting(self._letters.waiting)
         figures.feed(*self._feed_counts())

@@ -12,6 +12,7 @@ from tests.roles.aggregator.rig import START_MS, Rig, swap
 
 from swapstats.errors import Fenced
 from swapstats.roles.aggregator import run as loop
+from swapstats.roles.aggregator.taken_over import TakenOver
 
 PARTITIONS = 3
 
@@ -97,7 +98,7 @@ def test_a_member_that_was_taken_over_and_never_told_gives_up(
     closing: contextlib.ExitStack,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(loop, "_FENCED_PATIENCE_S", 0.0)
+    monkeypatch.setattr(loop, "TakenOver", lambda: TakenOver(0.0))
     rig, store = rig_and_store
     zombie, owner = Member(rig, store, closing), Member(rig, store, closing)
     zombie.given.give(0)

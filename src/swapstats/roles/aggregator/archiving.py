@@ -76,6 +76,11 @@ class Archiving:
         if self._archiver is not None:
             self._archiver.release(partition)
 
+    @property
+    def stale_notes(self) -> int:
+        """Notes refused because a higher epoch exists."""
+        return 0 if self._archiver is None else self._archiver.stale_notes
+
     def take_fenced(self) -> set[tuple[int, int]]:
         """(partition, epoch) that the journal refused because there is a newer owner."""
         return set() if self._archiver is None else self._archiver.take_fenced()

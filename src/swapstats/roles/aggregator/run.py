@@ -9,6 +9,7 @@ Effects are carried out in the order of `_carry_out`; a crash between any two st
 starting again: a checkpoint is state and offset in one write, made once all before it is safe.
 """
 
+import contextlib
 import math
 import threading
 import time
@@ -33,9 +34,9 @@ from swapstats.roles.aggregator.owned import OwnedShard
 from swapstats.roles.aggregator.restore import restore_shard
 from swapstats.roles.aggregator.series_desk import SeriesDesk
 from swapstats.roles.aggregator.status import AggregatorStatus, Place, status_of
+from swapstats.roles.aggregator.taken_over import TakenOver
 from swapstats.roles.archiver import Archiver
 
-_FENCED_PATIENCE_S = 30.0
 _FINAL_FLUSH_MS = 2_000
 
 
@@ -53,11 +54,12 @@ class Aggregator:
         options: limits and cadences.
         archiver: takes what shards decided into the archive; None = nobody does.
         wake: set it to end a wait for records.
-        on_restored: told T of each shard that was restored.
+        on_restored: told T of each restored shard.
 
     Attributes:
-        status: what it says of itself; replaced as a whole, safe to read anywhere.
+        status: what it says of itself; replaced as a whole at every turn.
         stale_saves: checkpoints refused because a higher epoch exists.
+        archiving: its side of the archive.
     """
 
     def __init__(
@@ -85,12 +87,13 @@ class Aggregator:
         self._observer = observer
         self._now_ms = now_ms
         self._options = options
-        self._archiving = Archiving(archiver, accept_gap=options.accept_gap)
+        self.archiving = Archiving(archiver, accept_gap=options.accept_gap)
         self._on_restored = on_restored
         self._checkpointer = Checkpointer(store, observer, archiver)
         self._series = SeriesDesk()
         self._owned: dict[int, OwnedShard] = {}
-        self._fenced_at: dict[int, float] = {}
+        self._taken_over = TakenOver()
+        self._ends: Mapping[int, int] = {}
         self._problems: dict[str, str] = {}
         self._failed = False
         self._saved_at = time.monotonic()
@@ -215,14 +218,13 @@ class Aggregator:
 
     def leave(self) -> None:
         """Give every partition up, with a last checkpoint unless it failed, and `close`."""
-        try:
+        with contextlib.closing(self._checkpointer):
             self._subscription.close()
-        finally:
-            self.close()
 
     def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
         """Take partitions over: restore their shards; see `restore.restore_shard`."""
         starts, ends = self._subscription.start_offsets(), self._subscription.end_offsets()
+        self._taken_over.forget(partitions)
         is_fresh = not self._owned
         for done, partition in enumerate(partitions):
             now_ms = self._now_ms()
@@ -235,9 +237,8 @@ class Aggregator:
                 now_ms,
             )
             owned = OwnedShard(shard, ends[partition], now_ms)
-            self._archiving.take_over(owned)
+            self.archiving.take_over(owned)
             self._owned[partition] = owned
-            self._fenced_at.pop(partition, None)
             self._on_restored(shard.t_ms)
             if is_fresh:
                 self.status = AggregatorStatus(progress=0.5 * (done + 1) / len(partitions))
@@ -258,15 +259,15 @@ class Aggregator:
         self._drop(partitions)
 
     def _drop(self, partitions: Sequence[int]) -> None:
+        self._taken_over.forget(partitions)
         for partition in partitions:
             self._owned.pop(partition, None)
-            self._fenced_at.pop(partition, None)
             self._publisher.forget(partition)
-            self._archiving.release(partition)
+            self.archiving.release(partition)
 
     def _read(self, wait_ms: int) -> list[RecordBatch]:
         """Take what came; nothing while so much waits for the archive that more may not come."""
-        hold = not self._archiving.has_room
+        hold = not self.archiving.has_room
         self._problems["archive"] = "the archive is too far behind to go on" if hold else ""
         self._problems["log"] = ""
         try:
@@ -287,7 +288,7 @@ class Aggregator:
         shard = owned.shard
         moment_ms = max(now_ms, shard.t_ms)
         effects = shard.apply(part, now_ms)
-        self._archiving.offer(owned, part, effects.archive, moment_ms)
+        self.archiving.offer(owned, part, effects.archive, moment_ms)
         owned.append_ms = int(part.append_ms[-1])
         self._carry_out(owned, effects)
         took_ms = (time.perf_counter() - began) * 1_000
@@ -337,30 +338,29 @@ class Aggregator:
             owned = self._owned.get(partition)
             if owned is not None and owned.is_published:
                 self._publisher.publish(owned.shard.whole(), self._lag_ms(owned))
-        for partition, epoch in fenced | self._archiving.take_fenced():
+        for partition, epoch in fenced | self.archiving.take_fenced():
             self._step_back(partition, epoch)
-        for partition, since in self._fenced_at.items():
-            if time.monotonic() - since > _FENCED_PATIENCE_S:
-                raise Fenced(
-                    f"Expected to own partition {partition}, was taken over, and the group still "
-                    "gives it to this process: stop the second group that uses these stores"
-                )
+        self._taken_over.expect_word()
 
     def _step_back(self, partition: int, epoch: int) -> None:
         """Stop writing for a shard that has a newer owner; the group will say so too."""
         owned = self._owned.get(partition)
         if owned is not None and owned.shard.epoch == epoch:
             self._drop([partition])
-            self._fenced_at[partition] = time.monotonic()
+            self._taken_over.add(partition)
 
     def _lag_ms(self, owned: OwnedShard) -> int:
-        ends = self._subscription.end_offsets()
-        return owned.lag_ms(ends.get(owned.partition, 0), self._now_ms())
+        return owned.lag_ms(self._end_offsets().get(owned.partition, 0), self._now_ms())
+
+    def _end_offsets(self) -> Mapping[int, int]:
+        """Ends of the log; while it cannot be reached, as last heard."""
+        with contextlib.suppress(Transient):
+            self._ends = self._subscription.end_offsets()
+        return self._ends
 
     def _look_around(self) -> None:
         """Note where everything stands."""
-        ends = self._subscription.end_offsets()
-        now_ms = self._now_ms()
+        ends, now_ms = self._end_offsets(), self._now_ms()
         places = []
         for partition, owned in sorted(self._owned.items()):
             offset, end = owned.shard.next_offset, ends.get(partition, 0)
@@ -378,7 +378,7 @@ class Aggregator:
         self._checkpointer.begin(
             owned.shard
             for owned in self._owned.values()
-            if owned.is_changed and self._archiving.follows(owned)
+            if owned.is_changed and self.archiving.follows(owned)
         )
         self._subscription.commit({p: owned.saved[-1] for p, owned in self._owned.items()})
 
@@ -390,7 +390,7 @@ class Aggregator:
                 self._problems["checkpoints"] = ""
                 if owned is not None and owned.shard.epoch == outcome.epoch:
                     owned.note_saved(outcome.next_offset)
-                    self._archiving.forget(owned)
+                    self.archiving.forget(owned)
             elif isinstance(outcome.error, Fenced):
                 self.stale_saves += 1
                 self._step_back(outcome.partition, outcome.epoch)
