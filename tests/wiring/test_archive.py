@@ -17,6 +17,7 @@ from swapstats.wiring.archive import (
     archive_choice,
     batch_limits,
     cold_storage,
+    export_store,
     open_archive,
     open_archive_reader,
 )
@@ -100,6 +101,10 @@ def test_limits_and_cold_storage_come_from_the_settings() -> None:
     assert (cold.endpoint, cold.key_id) == ("http://s3:9000/bucket/archive/", "id")
     assert cold.secret == "hunter2"
     assert cold_storage(settings()) is None
+    exports = export_store(made)
+    assert exports is not None
+    assert exports.endpoint == "http://s3:9000/bucket/archive/exports/"
+    assert export_store(settings()) is None
 
 
 def test_an_embedded_archive_is_made_written_and_read_again(tmp_path: Path) -> None:

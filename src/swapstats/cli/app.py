@@ -31,6 +31,7 @@ _COMMANDS = {
     "top": "swapstats.cli.stats:top_command",
     "topics": "swapstats.cli.topics:app",
     "audit": "swapstats.cli.audit:audit_command",
+    "archive": "swapstats.cli.archive:app",
     "explain": "swapstats.cli.explain:explain_command",
     "dead-letters": "swapstats.cli.dead_letters:dead_letters_command",
     "bench": "swapstats.cli.bench:bench_command",

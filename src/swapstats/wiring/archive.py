@@ -5,7 +5,7 @@ Passwords go into what clients are given and nowhere else.
 """
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -222,6 +222,12 @@ def cold_storage(settings: Settings) -> ColdStorage | None:
     if not cold.endpoint:
         return None
     return ColdStorage(cold.endpoint.rstrip("/") + "/", cold.key_id, cold.secret.reveal())
+
+
+def export_store(settings: Settings) -> ColdStorage | None:
+    """Say where exports go on S3; None if nothing is named."""
+    cold = cold_storage(settings)
+    return None if cold is None else replace(cold, endpoint=f"{cold.endpoint}exports/")
 
 
 def _open_engine(settings: Settings, choice: ArchiveChoice, data_dir: Path | None) -> Engine:

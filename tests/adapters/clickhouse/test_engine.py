@@ -1,6 +1,6 @@
 import pytest
 
-from swapstats.adapters.clickhouse.engine import Engine, engine_error, parse_rows, text
+from swapstats.adapters.clickhouse.engine import Engine, brief, engine_error, parse_rows, text
 from swapstats.errors import StoreError, StoreFull, SwapstatsError, Transient
 
 
@@ -39,3 +39,9 @@ def test_an_engine_says_what_it_refuses(engine: Engine) -> None:
             ask("SELECT * FROM no_such_table")
     with pytest.raises(StoreError, match="insert into no_such_table"):
         engine.insert("no_such_table", ("a",), b"", {"async_insert": 0})
+
+
+def test_what_is_shown_of_a_statement_holds_no_secret() -> None:
+    shown = brief("INSERT INTO FUNCTION\n s3('http://h', 'id', 'hunter2', 'Parquet') SELECT 1")
+    assert shown == "INSERT INTO FUNCTION s3(...) SELECT 1"
+    assert len(brief("SELECT " + "1, " * 100)) == 80

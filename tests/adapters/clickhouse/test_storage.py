@@ -10,9 +10,10 @@ from swapstats.adapters.clickhouse.archive import ClickHouseArchive
 from swapstats.adapters.clickhouse.embedded import EmbeddedEngine
 from swapstats.adapters.clickhouse.engine import Engine
 from swapstats.adapters.clickhouse.schema import ArchiveSchema
-from swapstats.adapters.clickhouse.status import ArchiveStatus, archive_status
+from swapstats.adapters.clickhouse.status import archive_status
 from swapstats.adapters.clickhouse.storage import ColdStorage, server_xml, storage_xml
 from swapstats.adapters.clickhouse.verify import view_differences
+from swapstats.model.archive_status import ArchiveStatus
 from swapstats.stack.object_store import object_store
 from swapstats.stack.process import ServerProcess
 from swapstats.testing.eventually import eventually

@@ -17,6 +17,7 @@ from yarl import URL
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.core.market import Market
 from swapstats.core.patch import data_text
+from swapstats.model.archive_status import ArchiveStatus, DiskParts
 from swapstats.model.effects import StatsUpdate
 from swapstats.model.health import (
     DependencyStatus,
@@ -94,6 +95,7 @@ class Running:
         self.lag_ms = 0
         self.series: Callable[[str, int], Any] = self._series
         self.service: Callable[[], ServiceState] = self._service
+        self.archive: Callable[[], Any] = self._archive
         self.metrics = Counting()
         self.market = Market(spec, partitions, origin=origin)
         self.feed = ApiFeed()
@@ -108,6 +110,7 @@ class Running:
                 lambda: self.lag_ms,
                 self._series_told,
                 lambda: self.dependencies,
+                self._archive_told,
             ),
             SystemClock(),
             metrics=self.metrics,
@@ -126,6 +129,21 @@ class Running:
 
     async def _series_told(self, key: str, span_ms: int) -> SeriesAnswer:
         answer: SeriesAnswer = await self.series(key, span_ms)
+        return answer
+
+    async def _archive(self) -> ArchiveStatus:
+        return ArchiveStatus(
+            (DiskParts("raw_swaps", "default", 2, 30, 4_000, "2026-11-21 00:00:00"),),
+            "raw_swaps/202611_1_1_0",
+            "2026-11-21 00:00:00",
+            1,
+            0,
+            3,
+            None,
+        )
+
+    async def _archive_told(self) -> ArchiveStatus:
+        answer: ArchiveStatus = await self.archive()
         return answer
 
     def _service(self) -> ServiceState:

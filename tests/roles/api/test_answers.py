@@ -8,9 +8,11 @@ from urllib.parse import quote
 import pytest
 
 from swapstats.errors import Transient
+from swapstats.model.archive_status import ArchiveStatus
 from swapstats.model.health import DependencyStatus, Health, Readiness, ServiceState
 from swapstats.model.series import SeriesAnswer
 from swapstats.model.stats import FIELDS, from_row
+from swapstats.roles.api.answers import no_archive
 from swapstats.roles.api.options import ApiOptions
 from swapstats.testing.eventually import eventually_async
 from swapstats.testing.synthetic_updates import START_MS, SyntheticUpdates
@@ -295,3 +297,47 @@ async def test_numbers_never_go_back_in_time_over_http() -> None:
         assert seen == sorted(seen)
         assert len(set(seen)) > 1
         await eventually_async(lambda: running.metrics.stale >= 29, WAIT_MS, "stale ones counted")
+
+
+async def test_the_archive_tells_how_it_lies() -> None:
+    async with Running() as running:
+        status, _, answer = await running.get("/api/archive")
+        assert status == 200
+        assert answer["disks"][0]["rows"] == "30"
+        assert answer["s3_errors"] == "3"
+        running.archive = no_archive
+        status, _, problem = await running.get("/api/archive")
+        assert (status, problem["type"]) == (404, "urn:swapstats:problem:no-archive")
+        looks = 0
+
+        async def away() -> ArchiveStatus:
+            nonlocal looks
+            looks += 1
+            raise Transient("no answer", 2_000)
+
+        running.archive = away
+        status, headers, problem = await running.get("/api/archive")
+        assert (status, problem["type"]) == (503, "urn:swapstats:problem:timeout")
+        assert headers["Retry-After"] == "2"
+        assert looks == 1
+
+
+async def test_those_who_ask_for_the_archive_at_once_share_one_look() -> None:
+    async with Running(ApiOptions(coalesce_ms=20, archive_timeout_ms=200)) as running:
+        looks = 0
+        go_on = asyncio.Event()
+        answer = running.archive
+
+        async def slow() -> ArchiveStatus:
+            nonlocal looks
+            looks += 1
+            await go_on.wait()
+            found: ArchiveStatus = await answer()
+            return found
+
+        running.archive = slow
+        both = await asyncio.gather(running.get("/api/archive"), running.get("/api/archive"))
+        assert [status for status, _, _ in both] == [503, 503]
+        assert looks == 1
+        go_on.set()
+        assert (await running.get("/api/archive"))[0] == 200

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from swapstats.adapters.clickhouse.engine import ROWS_FORMAT, engine_error, parse_rows
+from swapstats.adapters.clickhouse.engine import ROWS_FORMAT, brief, engine_error, parse_rows, text
 from swapstats.adapters.clickhouse.extra import needed
 from swapstats.adapters.clickhouse.storage import (
     COLD_METADATA,
@@ -71,14 +71,14 @@ class EmbeddedEngine:
         try:
             self._connection().query(sql, "TSV")
         except RuntimeError as error:
-            raise engine_error(error, _brief(sql)) from error
+            raise engine_error(error, brief(sql)) from error
 
     def rows(self, sql: str) -> list[list[str]]:
         """Read a query's rows; see `Engine.rows`."""
         try:
             result = self._connection().query(sql, ROWS_FORMAT)
         except RuntimeError as error:
-            raise engine_error(error, _brief(sql)) from error
+            raise engine_error(error, brief(sql)) from error
         return parse_rows(result.bytes() or b"")
 
     def insert(
@@ -96,6 +96,10 @@ class EmbeddedEngine:
             inserter.finish()
         except RuntimeError as error:
             raise engine_error(error, f"insert into {table}") from error
+
+    def save(self, sql: str, path: Path) -> None:
+        """Write a query's rows into a Parquet file; see `Engine.save`."""
+        self.run(f"INSERT INTO FUNCTION file({text(str(path.absolute()))}, 'Parquet') {sql}")
 
     def close(self) -> None:
         """Release every connection; the engine ends with the last."""
@@ -145,7 +149,3 @@ def _is_locked(status: Path) -> bool:
 
 def _literal(value: str | int) -> str:
     return str(value) if isinstance(value, int) else "'" + value.replace("'", "") + "'"
-
-
-def _brief(sql: str) -> str:
-    return " ".join(sql.split())[:80]

@@ -1,4 +1,4 @@
-"""What the archive needs of ClickHouse, wherever it runs: three verbs and their errors.
+"""What the archive needs of ClickHouse, wherever it runs: four verbs and their errors.
 
 `embedded.py` and `server.py` are the two engines; all SQL lives in the modules that use them and is
 the same for both.
@@ -6,6 +6,7 @@ the same for both.
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
@@ -39,6 +40,7 @@ _TRANSIENT_CODES: Final = frozenset(
     }
 )
 _FULL_CODE: Final = 243
+_keys = re.compile(r"\bs3\(.*?\)")
 _code = re.compile(r"[Cc]ode: (\d+)").search
 
 
@@ -75,6 +77,10 @@ class Engine(Protocol):
         """
         ...
 
+    def save(self, sql: str, path: Path) -> None:
+        """Write a query's rows into a Parquet file of this machine. Raises as `run`."""
+        ...
+
     def close(self) -> None:
         """Release the connection."""
         ...
@@ -84,6 +90,11 @@ def text(value: str) -> str:
     """Write a text as an SQL literal."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def brief(sql: str) -> str:
+    """A statement's beginning, for messages; what it gives to a store holds a secret."""
+    return _keys.sub("s3(...)", " ".join(sql.split()))[:80]
 
 
 def parse_rows(content: bytes) -> list[list[str]]:

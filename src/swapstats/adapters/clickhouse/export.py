@@ -1,6 +1,6 @@
 """`archive export DAY`: one day of `raw_swaps` as a Parquet file, in a directory or on S3.
 
-ClickHouse writes the file itself, rows ordered by their place in the log. An export that is there
+ClickHouse makes the file itself, rows ordered by their place in the log. An export that is there
 already is written anew: the day may have got late rows since.
 """
 
@@ -75,7 +75,7 @@ def export_to_store(
 def export_to_directory(
     engine: Engine, schema: ArchiveSchema, day: date, directory: Path
 ) -> Exported:
-    """Write a day into a directory of the machine the engine runs on.
+    """Write a day into a directory of this machine.
 
     The file appears whole or not at all. See `export_to_store` for what is raised.
     """
@@ -84,7 +84,7 @@ def export_to_directory(
     path = directory.absolute() / _FILE.format(day=day)
     made = path.with_suffix(".parquet.part")
     made.unlink(missing_ok=True)
-    engine.run(f"INSERT INTO FUNCTION file({text(str(made))}, 'Parquet') {_select(schema, day)}")
+    engine.save(_select(schema, day), made)
     shutil.move(made, path)
     return Exported(day, rows, str(path))
 

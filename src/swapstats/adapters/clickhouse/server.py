@@ -3,16 +3,19 @@
 Used from one thread; a connection is opened with the engine and again by the library when it broke.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
-from swapstats.adapters.clickhouse.engine import ROWS_FORMAT, engine_error, parse_rows
+from swapstats.adapters.clickhouse.engine import ROWS_FORMAT, brief, engine_error, parse_rows
 from swapstats.adapters.clickhouse.server_address import server_address
 from swapstats.errors import SwapstatsError
 
+_CHUNK_BYTES: Final = 1 << 20
 _CONNECT_S: Final = 5
 _ANSWER_S: Final = 60
 
@@ -53,14 +56,14 @@ class ServerEngine:
         try:
             self._client.command(sql, use_database=False)
         except (ClickHouseError, OSError) as error:
-            raise _translated(error, " ".join(sql.split())[:80]) from error
+            raise _translated(error, brief(sql)) from error
 
     def rows(self, sql: str) -> list[list[str]]:
         """Read a query's rows; see `Engine.rows`."""
         try:
             content: bytes = self._client.raw_query(sql, fmt=ROWS_FORMAT, use_database=False)
         except (ClickHouseError, OSError) as error:
-            raise _translated(error, " ".join(sql.split())[:80]) from error
+            raise _translated(error, brief(sql)) from error
         return parse_rows(content)
 
     def insert(
@@ -77,6 +80,16 @@ class ServerEngine:
             )
         except (ClickHouseError, OSError) as error:
             raise _translated(error, f"insert into {table}") from error
+
+    def save(self, sql: str, path: Path) -> None:
+        """Write a query's rows into a Parquet file; see `Engine.save`."""
+        try:
+            stream = self._client.raw_stream(sql, fmt="Parquet", use_database=False)
+            with path.open("wb") as file, contextlib.closing(stream):
+                for chunk in iter(lambda: stream.read(_CHUNK_BYTES), b""):
+                    file.write(chunk)
+        except (ClickHouseError, OSError) as error:
+            raise _translated(error, brief(sql)) from error
 
     def close(self) -> None:
         """Release the connection."""

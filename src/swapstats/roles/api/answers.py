@@ -19,6 +19,7 @@ from swapstats.core.overview import (
 )
 from swapstats.core.patch import data_text, fields_text, json_text
 from swapstats.errors import Transient
+from swapstats.model.archive_status import ArchiveStatus
 from swapstats.model.health import DependencyStatus, Health, Readiness, ServiceState
 from swapstats.model.series import SeriesAnswer
 from swapstats.model.stats import FIELDS, WindowStats
@@ -32,6 +33,7 @@ from swapstats.roles.api.routes import OPENAPI, Route, Values
 from swapstats.roles.api.token_answer import find_or_refuse
 
 JSON = "application/json"
+ArchiveReader = Callable[[], Awaitable[ArchiveStatus]]
 SeriesReader = Callable[[str, int], Awaitable[SeriesAnswer]]
 
 
@@ -57,6 +59,18 @@ def problem_reply(problem: Problem) -> Reply:
     return Reply(problem.body(), problem.status, CONTENT_TYPE, problem.headers)
 
 
+async def no_archive() -> ArchiveStatus:
+    """Refuse: this process keeps no archive.
+
+    Raises:
+        Problem: always.
+    """
+    raise Problem(
+        "no-archive",
+        "Expected an archive in this process, was none: `swapstats archive status` asks a server",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What the answers are made from, besides the market.
@@ -68,6 +82,7 @@ class Sources:
         lag_ms: now minus the append time of the oldest record not read yet; 0 at the end.
         series: last buckets of a token: (key, span_ms) -> answer.
         dependencies: what the process stands on.
+        archive: how the archive lies.
     """
 
     health: Callable[[], Health]
@@ -76,6 +91,7 @@ class Sources:
     lag_ms: Callable[[], int]
     series: SeriesReader
     dependencies: Callable[[], tuple[DependencyStatus, ...]] = lambda: ()
+    archive: ArchiveReader = no_archive
 
 
 class Answers:
@@ -102,6 +118,7 @@ class Answers:
         self._sources = sources
         self._clock = clock
         self._series_pending = 0
+        self._archive_look: asyncio.Future[ArchiveStatus] | None = None
         self._overviews: Coalesced[OverviewText] = Coalesced(market, clock, options.coalesce_ms)
         self._searches: Coalesced[str] = Coalesced(market, clock, options.coalesce_ms)
         document = openapi_document(routes, options, market.spec)
@@ -233,6 +250,25 @@ class Answers:
             "warnings": state.warnings,
         }
         return Reply(msgspec.json.encode(body))
+
+    async def archive(self, _values: Values) -> Reply:
+        """Answer how the archive lies; those who ask at once share one look."""
+        if self._archive_look is None or self._archive_look.done():
+            self._archive_look = asyncio.ensure_future(self._sources.archive())
+            # Nobody may be left who waits for its failure.
+            self._archive_look.add_done_callback(lambda done: done.cancelled() or done.exception())
+        look = self._archive_look
+        done, _ = await asyncio.wait([look], timeout=self._options.archive_timeout_ms / 1_000)
+        error = look.exception() if done else None
+        if not done or isinstance(error, Transient):
+            raise Problem(
+                "timeout",
+                "Expected the archive to answer, was silent or cannot be reached; try again",
+                headers=retry_after(
+                    error.retry_after_ms if isinstance(error, Transient) else 1_000
+                ),
+            )
+        return Reply(msgspec.json.encode(look.result()))
 
     def healthz(self, _values: Values) -> Reply:
         """Answer whether the process is alive and gets on."""

@@ -87,6 +87,7 @@ def schemas(spec: WindowSpec) -> Schema:
         ),
         "Search": _object({"query": _TEXT, "tokens": _list(_found())}),
         "Status": _status(),
+        "Archive": _archive(),
         "Healthy": _object({"healthy": _FLAG}),
         "Ready": _object(
             {
@@ -145,6 +146,30 @@ def _status() -> Schema:
             "partitions": _list(partition),
             "counters": {"type": "object", "additionalProperties": _COUNT},
             "warnings": _list(_TEXT),
+        }
+    )
+
+
+def _archive() -> Schema:
+    parts = _object(
+        {
+            "table": _TEXT,
+            "disk": _TEXT,
+            "parts": _COUNT,
+            "rows": _COUNT,
+            "size_bytes": _COUNT,
+            "oldest": _TEXT,
+        }
+    )
+    return _object(
+        {
+            "disks": _list(parts),
+            "oldest_hot_part": _MAYBE_TEXT,
+            "oldest_hot_time": _MAYBE_TEXT,
+            "overdue_parts": _COUNT,
+            "moving_parts": _COUNT,
+            "s3_errors": _COUNT,
+            "last_s3_error": _MAYBE_TEXT,
         }
     )
 

@@ -21,6 +21,7 @@ class ApiOptions:
         series_span_ms_max: longest series.
         series_timeout_ms: a series that takes longer is 503.
         series_pending_max: series in work at once; further ones are 503.
+        archive_timeout_ms: an archive that takes longer to say how it lies is 503.
         coalesce_ms: at most one frame per client in this span.
         overview_ms: at most one overview event per channel in this span.
         overview_budget_ms: time spent on ranking in one pass; the rest waits for the next.
@@ -51,6 +52,7 @@ class ApiOptions:
     series_span_ms_max: int = 3_600_000
     series_timeout_ms: int = 5_000
     series_pending_max: int = 32
+    archive_timeout_ms: int = 10_000
     coalesce_ms: int = 100
     overview_ms: int = 200
     overview_budget_ms: int = 30

@@ -20,6 +20,7 @@ TITLES: dict[str, tuple[int, str]] = {
     "origin-refused": (403, "This origin may not open a stream"),
     "unknown-path": (404, "There is nothing here"),
     "unknown-token": (404, "This token was never seen"),
+    "no-archive": (404, "This process keeps no archive"),
     "method-not-allowed": (405, "This method is not allowed here"),
     "ambiguous-symbol": (409, "Several tokens have this symbol"),
     "upgrade-required": (426, "A WebSocket handshake is needed here"),

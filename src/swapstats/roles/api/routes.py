@@ -278,6 +278,14 @@ def _other_routes() -> tuple[Route, ...]:
             gated=True,
         ),
         Route(
+            "/api/archive",
+            "archive",
+            "How the archive of raw swaps lies: parts by disk, moves, S3 errors.",
+            (_JSON, "Archive"),
+            ("no-archive", "timeout", "not-ready"),
+            gated=True,
+        ),
+        Route(
             "/healthz",
             "healthz",
             "Whether the process is alive and gets on.",
