@@ -40,6 +40,8 @@ async def test_a_service_archives_what_it_applies_over_two_lives(
         life = start(Given(*part, *part[:3], name=f"until {total}"), stores__archive="embedded")
         await life.ready()
         await life.applied(total)
+        status, told = await life.get("/api/archive")
+        assert (status, told["moving_parts"]) == (200, 0)
         await life.end()
         assert "archive" in life.events()
     reader = open_archive_reader(
@@ -58,6 +60,7 @@ async def test_without_an_archive_the_service_says_so_and_goes_on(start: Start) 
     life = start(Given(*messages(5)))
     await life.applied(5)
     assert "stores.archive is off" in life.said.getvalue()
+    assert (await life.get("/api/archive"))[0] == 404
     await life.end()
 
 

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from swapstats.adapters.clickhouse.status import archive_status
 from swapstats.adapters.embedded.database import Durability
 from swapstats.adapters.embedded.journal import EmbeddedArchiveJournal
 from swapstats.adapters.kafka.log import KafkaSwapLogReader
 from swapstats.adapters.kafka.migrate import COPY_ENDS
 from swapstats.adapters.redis.journal import RedisArchiveJournal
-from swapstats.errors import Transient
+from swapstats.errors import InvariantBroken
+from swapstats.model.archive_status import ArchiveStatus
 from swapstats.observability.archive_figures import ArchiveFigures
 from swapstats.observability.metrics import Metrics
 from swapstats.ports.archive import Archive
@@ -35,6 +39,9 @@ from swapstats.wiring.guards import Guards
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
 
+ReadStatus = Callable[[], ArchiveStatus]
+"""Tells how the archive lies; from any thread."""
+
 
 def embedded_archiver(
     opened: ExitStack,
@@ -43,8 +50,8 @@ def embedded_archiver(
     clock: Clock,
     metrics: Metrics,
     log: "BoundLogger",
-) -> tuple[Archiver | None, OpenedArchive | None]:
-    """Open the archive of `swapstats run`, if there is one, and make what writes it.
+) -> tuple[Archiver | None, ReadStatus | None]:
+    """Make what writes the archive of `swapstats run`, if there is one.
 
     Args:
         opened: releases all of it.
@@ -54,30 +61,34 @@ def embedded_archiver(
         metrics: what is measured.
         log: told where raw swaps go.
 
+    Returns:
+        The archiver, at work, and what tells how an archive in the data directory lies.
+
     Raises:
-        StoreError: the archive cannot be opened.
-        Transient: a server is configured and cannot be reached.
+        StoreError: the archive in the data directory cannot be opened.
     """
     directory = stores.directory.path
-    log.info("archive", told=archive_choice(settings, directory).sentence)
-    archive = open_archive(settings, data_dir=directory, log_name=EMBEDDED_LOG)
-    if archive is None:
+    choice = archive_choice(settings, directory)
+    log.info("archive", told=choice.sentence)
+    if choice.engine == "none":
         return None, None
+    read_status: ReadStatus | None = None
+    archive: Archive
+    if choice.engine == "embedded":
+        found = _opened(settings, directory, EMBEDDED_LOG)
+        archive, read_status = found.archive, partial(archive_status, found.engine, found.schema)
+    else:
+        archive = PatientArchive(lambda: _opened(settings, directory, EMBEDDED_LOG).archive)
     opened.callback(archive.close)
     sync: Durability = "full" if settings.data.durability == "full" else "process"
     journal = EmbeddedArchiveJournal(stores.directory.journal_path, durability=sync)
     opened.callback(journal.close)
     archiver = Archiver(
-        archive.archive,
-        journal,
-        clock,
-        batch_limits(settings),
-        ArchiveFigures(metrics),
-        log=stores.log,
+        archive, journal, clock, batch_limits(settings), ArchiveFigures(metrics), log=stores.log
     )
     archiver.start()
     opened.callback(archiver.stop)
-    return archiver, archive
+    return archiver, read_status
 
 
 def group_archiver(
@@ -105,14 +116,7 @@ def group_archiver(
     if choice.engine == "none":
         return None
     topic = settings.ingest.topic
-
-    def open_now() -> Archive:
-        archive = open_archive(settings, data_dir=None, log_name=topic)
-        if archive is None:
-            raise Transient("Expected an archive, was none")
-        return archive.archive
-
-    archive = PatientArchive(open_now)
+    archive = PatientArchive(lambda: _opened(settings, None, topic).archive)
     opened.callback(archive.close)
     journal = RedisArchiveJournal(redis_url(settings), settings.stores.redis.prefix)
     opened.callback(journal.close)
@@ -130,6 +134,13 @@ def group_archiver(
     archiver.start()
     opened.callback(archiver.stop)
     return archiver
+
+
+def _opened(settings: Settings, data_dir: Path | None, log_name: str) -> OpenedArchive:
+    archive = open_archive(settings, data_dir=data_dir, log_name=log_name)
+    if archive is None:
+        raise InvariantBroken("Expected an archive where one was chosen, was none")
+    return archive
 
 
 def _copied_floor(log: SwapLogReader) -> Callable[[int], int]:

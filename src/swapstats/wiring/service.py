@@ -26,7 +26,7 @@ from swapstats.ports.source import Source
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.run import Aggregator
 from swapstats.roles.aggregator.thread import AggregatorThread, set_from_thread
-from swapstats.roles.api.answers import Sources
+from swapstats.roles.api.answers import Sources, no_archive
 from swapstats.roles.api.feed import ApiFeed
 from swapstats.roles.api.server import ApiServer
 from swapstats.roles.archiver import Archiver
@@ -35,7 +35,7 @@ from swapstats.roles.retention import Retention, expect_long_enough, trim
 from swapstats.roles.service_state import ServiceWatch
 from swapstats.roles.service_time import ServiceTime
 from swapstats.settings import Settings
-from swapstats.wiring.archiving import embedded_archiver
+from swapstats.wiring.archiving import ReadStatus, embedded_archiver
 from swapstats.wiring.embedded import EmbeddedStores, make_aggregator, shard_rules
 from swapstats.wiring.listening import api_options, observability_servers, start_api
 
@@ -118,7 +118,7 @@ class Service:
             opened.callback(stores.close)
             for server in observability_servers(settings, self._metrics, self._log):
                 opened.callback(server.close)
-            archiver, _ = embedded_archiver(
+            archiver, read_status = embedded_archiver(
                 opened, settings, stores, self._clock, self._metrics, self._log
             )
             aggregator = self._make_aggregator(stores, archiver)
@@ -130,7 +130,7 @@ class Service:
                 aggregator, sources, self._time, self._clock, settings.observability.no_progress_ms
             )
             watch.notes.extend(notes)
-            api = self._make_api(aggregator, watch)
+            api = self._make_api(aggregator, watch, read_status)
             on_started(await start_api(api, settings))
             try:
                 await self._work(stores, aggregator, ingest, sources, watch, api, stop)
@@ -267,7 +267,9 @@ class Service:
             on_restored=self._time.go_on_from,
         )
 
-    def _make_api(self, aggregator: Aggregator, watch: ServiceWatch) -> ApiServer:
+    def _make_api(
+        self, aggregator: Aggregator, watch: ServiceWatch, read_status: ReadStatus | None
+    ) -> ApiServer:
         settings = self._settings
         partition_count = settings.ingest.topic_cfg.partitions
 
@@ -280,7 +282,16 @@ class Service:
             # A rebuild counts epochs from 1 again: a stream's name must not come back with them.
             Market(settings.windows, partition_count, origin=secrets.token_hex(8)),
             self._feed,
-            Sources(watch.health, watch.readiness, watch.service, watch.lag_ms, series),
+            Sources(
+                watch.health,
+                watch.readiness,
+                watch.service,
+                watch.lag_ms,
+                series,
+                archive=no_archive
+                if read_status is None
+                else partial(asyncio.to_thread, read_status),
+            ),
             self._clock,
             metrics=ApiFigures(self._metrics),
         )
