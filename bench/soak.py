@@ -227,16 +227,14 @@ def picture(samples: Sequence[Sample]) -> str:
         "aggregators": [sample["lag_s"] * 1_000 for sample in samples],
         "API": [sample["api lag_ms"] for sample in samples],
     }
-    return plot(
-        minutes,
-        [
-            Panel("memory, MiB", lines(MEMORY)),
-            Panel("lag, ms", lag),
-            Panel(f"checkpoints written in {EVERY_S:g} s, KiB", lines(SAVED)),
-            Panel("records unread", lines("unread ")),
-            Panel("records waiting for the archive, MiB", lines(UNARCHIVED)),
-        ],
-    )
+    panels = [
+        Panel("memory, MiB", lines(MEMORY)),
+        Panel("lag, ms", lag),
+        Panel(f"checkpoints written in {EVERY_S:g} s, KiB", lines(SAVED)),
+        Panel("records unread", lines("unread ")),
+        Panel("records waiting for the archive, MiB", lines(UNARCHIVED)),
+    ]
+    return plot(minutes, [panel for panel in panels if panel.lines])
 
 
 def audited(stack: LocalStack) -> Figure:
