@@ -25,6 +25,7 @@ from swapstats.roles.held_subscription import HeldSubscription
 from swapstats.roles.patient_letters import PatientLetters, SavedAfterLetters
 from swapstats.roles.service_time import ServiceTime
 from swapstats.settings import Settings
+from swapstats.warm import warm
 from swapstats.wiring.aggregate_health import AggregateHealth
 from swapstats.wiring.archiving import group_archiver
 from swapstats.wiring.brokers import (
@@ -75,6 +76,7 @@ class AggregateService:
             SwapstatsError: what made it fail.
         """
         with contextlib.ExitStack() as opened:
+            warm()  # a spare one takes over in an instant, not after loading its kernels
             key = self._agree(opened)
             publisher, letters = self._publisher(opened), self._letters(opened)
             aggregator = self._open(opened, key, publisher, letters)
