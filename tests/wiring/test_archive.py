@@ -162,6 +162,7 @@ def test_cold_storage_may_come_later_but_not_go(tmp_path: Path) -> None:
             later.close()
     with pytest.raises(StoreError, match="name it as before"):
         open_archive(settings(), data_dir=tmp_path, log_name="embedded")
+    assert load().notices == (), "what the engine reads from the environment is no setting"
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from swapstats.settings.tree import Settings
 RESERVED_ENV: Mapping[str, str] = MappingProxyType(
     {
         "SWAPSTATS_CONFIG": "path of the YAML file, if no flag names one",
+        "SWAPSTATS_ARCHIVE_S3_KEY_ID": "key id of the archive's cold disk, read by its engine",
+        "SWAPSTATS_ARCHIVE_S3_SECRET": "secret key of that disk",
         "SWAPSTATS_DATA": "directory of recorded data sets that the tests and benchmarks read",
     }
 )
