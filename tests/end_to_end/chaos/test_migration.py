@@ -42,7 +42,11 @@ def test_a_log_moves_to_more_partitions_while_swaps_come(tmp_path: Path) -> None
             51,
             ("ingest-1", "aggregator-1", "aggregator-2", "api-1"),
             past_ms=0,
-            settings={"source.use": ("demo",), "source.demo.rate": str(RATE)},
+            settings={
+                "source.use": ("demo",),
+                "source.demo.rate": str(RATE),
+                "source.demo.tokens": "500",
+            },
         ) as deployment:
             old = deployment.feed.log
             eventually(lambda: sum(old.end_offsets()) > 600 * RATE, WAIT_MS, "the market's past")
