@@ -19,13 +19,17 @@ WAIT_MS = 60_000
 WIDEST = "24h"
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[LocalStack]:
+@pytest.fixture(params=["redis", "s3"])
+def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LocalStack]:
+    """Servers, with checkpoints in Redis or on object storage."""
     try:
-        with LocalStack(tmp_path / "stack") as running:
-            yield running
+        chosen = LocalStack(tmp_path / "stack", extra={"stores.checkpoints": request.param})
     except UsageError as error:
         pytest.skip(str(error))
+    if request.param == "s3" and chosen.s3_access is None:
+        pytest.skip("; ".join(chosen.missing))
+    with chosen:
+        yield chosen
 
 
 class Deployment:
@@ -111,6 +115,9 @@ def test_two_of_each_and_one_is_killed(stack: LocalStack, tmp_path: Path) -> Non
         deployment.expect_right()
         audit = swapstats("audit", "--config", stack.config_path)
         assert (audit.returncode, "no difference" in audit.stdout) == (0, True), audit.stdout
+        if stack.clickhouse_dsn:
+            check = swapstats("archive", "check", "--config", stack.config_path)
+            assert check.returncode == 0, check.stdout + check.stderr
         for process in (*deployment.aggregators, *deployment.apis):
             assert process.end() == 0, process.said
     finally:
