@@ -28,7 +28,11 @@ def switch_interval() -> Iterator[None]:
         (["--api-http-addr", "0.0.0.0:0"], "security.allow_unauthenticated"),
         (["--set", "metrics.prometheus=0.0.0.0:0"], "security.allow_unauthenticated"),
         (["--set", "metrics.pprof=0.0.0.0:0"], "metrics.pprof"),
-        (["--set", "ingest.broker_type=kafka"], "ingest.broker_type"),
+        (["--set", "ingest.broker_type=kafka"], "ingest.brokers"),
+        (
+            ["--set", "ingest.broker_type=kafka", "--set", "ingest.brokers=127.0.0.1:1"],
+            "stores.redis.addr",
+        ),
         (["--set", "app.gracce=1s"], "Expected a known key, was app.gracce. Nearest: app.grace"),
         (["--set", "app.grace"], "Expected --set key=value, was 'app.grace'"),
         (["--windows", "7s"], "multiples of the bucket step"),

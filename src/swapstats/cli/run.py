@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from swapstats.adapters.system_clock import SystemClock
 from swapstats.errors import SettingsError
 from swapstats.observability.logs import Logs
 from swapstats.settings import Settings, load
+from swapstats.wiring.brokers import kafka_address, redis_url
+from swapstats.wiring.on_servers import ServersService
 from swapstats.wiring.service import RunFlags, Service
 from swapstats.wiring.sources import open_sources
 
@@ -44,6 +47,10 @@ def run_command(
     else the demo market, keeps its data in `./data`, and serves the page and the API on
     http://127.0.0.1:8080. Stop it with Ctrl-C (a last checkpoint is written) or kill it: it
     goes on where it was.
+
+    With a configuration whose `ingest.broker_type` is a broker, it is `swapstats aggregate` and
+    `swapstats serve` in one process, and `swapstats ingest` too if `--source` or `source.use`
+    names sources; further processes may run beside it.
 
     Parameters
     ----------
@@ -94,6 +101,8 @@ def run_command(
     blockers = settings.blockers()
     if blockers:
         raise SettingsError("; ".join(blockers))
+    if _on_servers(settings):
+        settings = _for_servers(settings)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     logs = Logs(settings.observability.log_format, settings.observability.log_level)
     try:
@@ -127,6 +136,24 @@ def keep_out_of_collections() -> None:
     gc.freeze()
 
 
+def _on_servers(settings: Settings) -> bool:
+    ingest = settings.ingest
+    return ingest.broker_type != "embedded" and not ingest.embedded_fallback
+
+
+def _for_servers(settings: Settings) -> Settings:
+    """Check what servers need; nothing is written into a shared log that was not asked for.
+
+    Raises:
+        SettingsError: a server is not named.
+    """
+    kafka_address(settings)
+    redis_url(settings)
+    if settings.origin_of("source.use") != "default":
+        return settings
+    return replace(settings, source=replace(settings.source, use=()))
+
+
 async def _live(settings: Settings, flags: RunFlags, logs: Logs) -> None:
     log = logs.logger("run")
     stop = asyncio.Event()
@@ -135,14 +162,17 @@ async def _live(settings: Settings, flags: RunFlags, logs: Logs) -> None:
         loop.add_signal_handler(number, stop.set)
     for notice in settings.notices:
         log.warning(notice)
+    on_servers = _on_servers(settings)
     sources, told = await open_sources(settings.source, SystemClock())
     for sentence in told:
         log.info(sentence)
     host = settings.api.http.addr.host
+    place = f"topic {settings.ingest.topic}" if on_servers else settings.data.dir
 
     def started(port: int) -> None:
         name = f"[{host}]" if ":" in host else host
-        log.info("page and API", url=f"http://{name}:{port}", data_dir=settings.data.dir)
+        log.info("page and API", url=f"http://{name}:{port}", data=place)
 
-    service = Service(settings, flags, logs, keep_out_of_collections)
+    make = ServersService if on_servers else Service
+    service = make(settings, flags, logs, keep_out_of_collections)
     await service.run(sources, [*told, *settings.notices], stop, started)

@@ -200,6 +200,7 @@ class Metrics(RoleMetrics):
         self.stale_updates_total = make.counter("stale_updates_total")
         self.clock_held_gauge = make.gauge("clock_held_gauge")
         self.ready_gauge = make.gauge("ready_gauge")
+        self._ready: dict[str, bool] = {}
         self.build_info = make.gauge("build_info")
         self.build_info.labels(__version__).set(1)
         # Children are made once: `labels()` costs more than the count itself, and a reason that
@@ -214,6 +215,11 @@ class Metrics(RoleMetrics):
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+
+    def set_ready(self, role: str, ready: bool) -> None:
+        """Note whether a role of this process is ready; the gauge tells whether all are."""
+        self._ready[role] = ready
+        self.ready_gauge.set(all(self._ready.values()))
 
     def observe_effects(self, effects: Effects) -> None:
         """Count the fates of one batch or tick; a few microseconds."""

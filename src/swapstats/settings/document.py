@@ -70,8 +70,6 @@ happens instead.
 Some settings load, but nothing runs with them:
 
 - `security.jwt.enabled: true`, since tokens are not checked yet and the server would be open;
-- `ingest.broker_type: kafka` or `redpanda`, which `swapstats ingest`, `aggregate` and `serve` are for, unless with
-  `--embedded` (`ingest.embedded_fallback: true`);
 - an address that other machines reach (`api.http.addr`, `metrics.prometheus`) without `security.allow_unauthenticated: true`;
 - `metrics.pprof` on any address but loopback.
 

@@ -94,8 +94,8 @@ class Ingest:
         "broker_type",
         choice("embedded", "kafka", "redpanda"),
         "embedded",
-        "Where the log is: in `data.dir` (`swapstats run`), or on brokers (`swapstats ingest`, "
-        "`aggregate`, `serve`, `topics`).",
+        "Where the log is: in `data.dir`, for `swapstats run` alone, or on brokers, for `swapstats "
+        "run`, `ingest`, `aggregate`, `serve` and `topics`.",
     )
     embedded_fallback: bool = key(
         "embedded_fallback",

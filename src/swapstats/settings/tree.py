@@ -72,9 +72,9 @@ class Settings:
         }
 
     def blockers(self) -> list[str]:
-        """List what would be unsafe or wrong to run with; `run` refuses while any is left.
+        """List what would be unsafe to run with; `run` refuses while any is left.
 
-        Other roles refuse those that concern them: on brokers they are at home.
+        Other roles refuse those that concern them.
         """
         found = []
         if self.security.jwt.enabled:
@@ -82,14 +82,6 @@ class Settings:
                 f"security.jwt.enabled ({self.origin_of('security.jwt.enabled')}): Expected false, "
                 f"was true: tokens are not checked yet, so the server would be open to everyone. "
                 f"Set it to false and let a proxy that checks tokens stand in front."
-            )
-        if self.ingest.broker_type != "embedded" and not self.ingest.embedded_fallback:
-            found.append(
-                f"ingest.broker_type ({self.origin_of('ingest.broker_type')}): Expected embedded, "
-                f"was {self.ingest.broker_type}: `swapstats run` keeps to the log in its data "
-                f"directory. With brokers, start `swapstats ingest`, `swapstats aggregate` and "
-                f"`swapstats serve`; or add --embedded (`ingest.embedded_fallback: true`) to run "
-                f"on the embedded log."
             )
         if not self.security.allow_unauthenticated:
             found += [

@@ -56,15 +56,18 @@ class AggregateService:
         settings: the effective settings.
         flags: what this start asks for.
         logs: where lines go.
+        metrics: shared with other roles of the process; None = its own.
     """
 
-    def __init__(self, settings: Settings, flags: RunFlags, logs: Logs) -> None:
+    def __init__(
+        self, settings: Settings, flags: RunFlags, logs: Logs, metrics: Metrics | None = None
+    ) -> None:
         self._settings = settings
         self._flags = flags
         self._log: BoundLogger = logs.logger("aggregate")
         self._clock = SystemClock()
         self._time = ServiceTime(self._clock, settings.app.clock_jump_ms)
-        self._metrics = Metrics()
+        self._metrics = metrics or Metrics()
         self._guards = Guards(settings, self._clock, self._log)
         self._feed: NatsTokenPublisher | None = None
         self._held: HeldSubscription | None = None

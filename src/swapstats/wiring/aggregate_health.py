@@ -76,4 +76,4 @@ class AggregateHealth:
         figures.letters_waiting(self._letters.waiting)
         figures.feed(*self._feed_counts())
         self._metrics.clock_held_gauge.set(self._time.held is not None)
-        self._metrics.ready_gauge.set(self._watch.state().readiness.ready)
+        self._metrics.set_ready("aggregate", self._watch.state().readiness.ready)

@@ -131,13 +131,14 @@ class IngestService:
     Args:
         settings: the effective settings.
         logs: where lines go.
+        metrics: shared with other roles of the process; None = its own.
     """
 
-    def __init__(self, settings: Settings, logs: Logs) -> None:
+    def __init__(self, settings: Settings, logs: Logs, metrics: Metrics | None = None) -> None:
         self._settings = settings
         self._log: BoundLogger = logs.logger("ingest")
         self._clock = SystemClock()
-        self._metrics = Metrics()
+        self._metrics = metrics or Metrics()
         self._troubled = False
 
     async def run(
@@ -168,7 +169,7 @@ class IngestService:
             )
             opened.callback(ingest.close)
             opened.callback(log.give_up)
-            self._metrics.ready_gauge.set(1)
+            self._metrics.set_ready("ingest", True)
             self._log.info("started", version=__version__, topic=settings.ingest.topic)
             on_started()
             looking = asyncio.create_task(self._look(watch))
@@ -236,7 +237,7 @@ class IngestService:
         if bool(said) == self._troubled:
             return
         self._troubled = bool(said)
-        self._metrics.ready_gauge.set(not said)
+        self._metrics.set_ready("ingest", not said)
         if said:
             self._log.warning("waiting for the brokers", error=said)
         else:

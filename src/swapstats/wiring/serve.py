@@ -56,16 +56,21 @@ class ServeService:
         settings: the effective settings.
         logs: where lines go.
         on_settled: called on the loop when it is ready for the first time.
+        metrics: shared with other roles of the process; None = its own.
     """
 
     def __init__(
-        self, settings: Settings, logs: Logs, on_settled: Callable[[], None] = lambda: None
+        self,
+        settings: Settings,
+        logs: Logs,
+        on_settled: Callable[[], None] = lambda: None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._settings = settings
         self._log: BoundLogger = logs.logger("serve")
         self._on_settled = on_settled
         self._clock = SystemClock()
-        self._metrics = Metrics()
+        self._metrics = metrics or Metrics()
         self._feed = ApiFeed()
         partitions = settings.ingest.topic_cfg.partitions
         self._market = Market(settings.windows, partitions)
@@ -202,7 +207,7 @@ class ServeService:
         is_settled = False
         while True:
             readiness = watch.readiness()
-            self._metrics.ready_gauge.set(readiness.ready)
+            self._metrics.set_ready("serve", readiness.ready)
             self._metrics.tokens_gauge.set(len(self._market))
             if readiness.reason != told_ready:
                 told_ready = readiness.reason

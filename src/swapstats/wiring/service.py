@@ -210,7 +210,7 @@ class Service:
         while True:
             watch.look()
             readiness = watch.readiness()
-            self._metrics.ready_gauge.set(readiness.ready)
+            self._metrics.set_ready("run", readiness.ready)
             self._metrics.clock_held_gauge.set(self._time.held is not None)
             if readiness.reason != told_ready:
                 told_ready = readiness.reason

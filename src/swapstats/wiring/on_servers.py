@@ -1,0 +1,142 @@
+"""All roles of one process on real servers: ingest, aggregate and serve beside each other.
+
+Each is what it is by itself: between them stand the log, Redis and NATS, and any of them may run in
+further processes as well. What ends one of them ends the process.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from swapstats.observability.logs import Logs
+from swapstats.observability.metrics import Metrics
+from swapstats.observability.profile import ProfileServer
+from swapstats.ports.source import Source
+from swapstats.roles.aggregator.thread import set_from_thread
+from swapstats.settings import Settings
+from swapstats.wiring.aggregate import AggregateService
+from swapstats.wiring.ingest import IngestService
+from swapstats.wiring.serve import ServeService
+from swapstats.wiring.service import RunFlags
+
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+
+
+class ServersService:
+    """One process of everything, on the servers of the configuration.
+
+    Args:
+        settings: the effective settings.
+        flags: what this start asks for.
+        logs: where lines go.
+        on_settled: called on the loop when it serves for the first time.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        flags: RunFlags,
+        logs: Logs,
+        on_settled: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._log: BoundLogger = logs.logger("run")
+        self._pprof = settings.metrics.pprof
+        metrics = Metrics()
+        # The metrics of all roles, and the aggregator's health, are served by the aggregator.
+        quiet = replace(settings, metrics=replace(settings.metrics, prometheus=None, pprof=None))
+        self._aggregate = AggregateService(settings, flags, logs, metrics)
+        self._serve = ServeService(quiet, logs, on_settled, metrics)
+        self._ingest = IngestService(quiet, logs, metrics)
+
+    async def run(
+        self,
+        sources: list[Source],
+        notes: list[str],
+        stop: asyncio.Event,
+        on_started: Callable[[int], None],
+    ) -> None:
+        """Live until `stop` is set or a role ends; sources that have ended end nothing.
+
+        Args:
+            sources: what is written into the log; may be none.
+            notes: sentences for people, shown as warnings.
+            stop: set it to end gracefully.
+            on_started: called with the API's port once it listens.
+
+        Raises:
+            SwapstatsError: what made a role fail.
+        """
+        profiles = None if self._pprof is None else ProfileServer(str(self._pprof))
+        aggregating = _InThread(self._aggregate)
+        aggregating.start(stop.set)
+        tasks = [asyncio.create_task(self._serve.run(notes, stop, on_started))]
+        if sources:
+            tasks.append(asyncio.create_task(self._ingest.run(sources, stop, lambda: None)))
+        waiting = asyncio.create_task(stop.wait())
+        try:
+            pending: set[asyncio.Task[object]] = {waiting, *tasks}
+            while not waiting.done() and tasks[0] in pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            stop.set()
+            aggregating.stop()
+            await asyncio.gather(*tasks, waiting, return_exceptions=True)
+            await asyncio.to_thread(aggregating.join)
+            if profiles is not None:
+                profiles.close()
+        for task in tasks:
+            task.result()
+
+
+class _InThread:
+    """An aggregator in a thread of its own."""
+
+    def __init__(self, service: AggregateService) -> None:
+        self._service = service
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, on_end: Callable[[], None]) -> None:
+        """Begin; `on_end` is called on the running loop when it ends, however it ends."""
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._watch = asyncio.create_task(_after(ended, on_end))
+        self._thread = threading.Thread(
+            target=self._work, args=(partial(set_from_thread, loop, ended),), name="aggregate"
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End in good order."""
+        self._stop.set()
+
+    def join(self) -> None:
+        """Wait for the end.
+
+        Raises:
+            BaseException: what made it fail.
+        """
+        if self._thread is not None:
+            self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _work(self, on_end: Callable[[], None]) -> None:
+        try:
+            self._service.run(self._stop)
+        except BaseException as error:  # noqa: BLE001 - the top of the thread: raised by `join`
+            self._failure = error
+        finally:
+            on_end()
+
+
+async def _after(event: asyncio.Event, then: Callable[[], None]) -> None:
+    await event.wait()
+    then()
