@@ -154,7 +154,8 @@ def test_the_usual_configuration_loads_unchanged(tmp_path: Path) -> None:
     assert [notice.replace(f"{tmp_path}/config.yaml:", "line ") for notice in settings.notices] == [
         (
             "app.dedupe_ttl (line 17) has no effect: superseded by `app.windows`: an event is "
-            "remembered exactly as long as its time bucket."
+            "remembered exactly as long as its time bucket; with `dedupe.store: redis` it is "
+            "another name of `dedupe.ttl`."
         ),
         f"security.jwt.enabled (line 25) {NO_JWT}",
         f"security.jwt.alg (line 25) {NO_JWT}",
@@ -364,3 +365,16 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         ),
         "- data.durability (flag --data-durability): Expected one of process, full, was 'perhaps'.",
     ]
+
+
+def test_how_long_redis_knows_an_event(tmp_path: Path) -> None:
+    head = "dedupe: {store: redis}\n"
+    assert load_text(tmp_path, head).dedupe.ttl_ms == 2 * 26 * 3_600_000
+    for text in (head + "app: {dedupe_ttl: 48h}", "dedupe: {store: redis, ttl: 48h}"):
+        settings = load_text(tmp_path, text)
+        assert settings.dedupe.ttl_ms == 48 * 3_600_000
+        assert not any("dedupe_ttl" in notice for notice in settings.notices)
+    with pytest.raises(SettingsError, match=r"dedupe\.ttl .*line|config.yaml:2.*more than 26h"):
+        load_text(tmp_path, head + "app: {dedupe_ttl: 24h}")
+    # The windows alone decide without it, as ever.
+    assert load_text(tmp_path, "app: {dedupe_ttl: 24h}").dedupe.store == "local"

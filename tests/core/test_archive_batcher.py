@@ -27,6 +27,23 @@ def run_of(begin: int, end: int, month: int = 0, every_month: bool = False) -> R
     )
 
 
+def test_steps_in_which_duplicates_were_left_out_are_told() -> None:
+    batcher = ArchiveBatcher(BatchLimits(rows_max=7), 0)
+    batcher.add(run_of(0, 2), 3, 1, now_ms=0)
+    batcher.add(run_of(3, 3), 5, 1, now_ms=0)
+    batcher.add(run_of(5, 5), 6, 1, now_ms=0, left_out=True)
+    batcher.add(run_of(6, 6), 7, 1, now_ms=0, left_out=True)
+    batcher.add(run_of(7, 19), 19, 2, now_ms=0, left_out=True)
+    first = batcher.take(10)
+    rest = batcher.take(20)
+    assert first is not None
+    assert rest is not None
+    assert first.steps == ((5, 1), (7, 1), (12, 2))
+    assert first.left_out == (7, 12)
+    assert rest.steps == ((19, 2),)
+    assert rest.left_out == (19,)
+
+
 def test_a_slow_stream_is_due_by_time() -> None:
     batcher = ArchiveBatcher(BatchLimits(), 0)
     assert batcher.due_ms(200) is None

@@ -50,11 +50,13 @@ def test_totals_count_from_where_they_were() -> None:
     assert figures.value("fenced_writes_total", store="journal") == 0
     for total in (2, 2, 5):
         figures.role.fenced("hot_store", total)
+        figures.role.passed_over(total)
         figures.role.feed(published=10 * total, dropped=total)
         figures.role.looks(total=100 * total, failed=total)
     figures.role.letters_waiting(4)
     assert figures.value("fenced_writes_total", store="hot_store") == 5
     assert figures.value("fenced_writes_total", store="checkpoints") == 0
+    assert figures.value("dedupe_passed_over_total") == 5
     assert figures.value("feed_published_total") == 50
     assert figures.value("feed_dropped_total") == 5
     assert figures.value("replica_looks_total") == 500

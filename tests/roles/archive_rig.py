@@ -23,6 +23,9 @@ from swapstats.errors import Transient
 from swapstats.model.record import MessageBlock, RecordBatch
 from swapstats.model.window import WindowSpec
 from swapstats.ports.archive import ArchiveBatch
+from swapstats.ports.pair_memory import PairMemory
+from swapstats.roles.aggregator.archiving import Piece
+from swapstats.roles.aggregator.known_pairs import KnownPairs
 from swapstats.roles.archive_lane import ReplayStep
 from swapstats.roles.archiver import Archiver
 from swapstats.testing.manual_clock import ManualClock
@@ -92,11 +95,19 @@ class ArchivedWorld:
         chance: every decision of the test.
         messages: by partition.
         width_ms: the only window; a narrow one makes records too old.
+        pairs: what is known from before the windows.
     """
 
     def __init__(
-        self, directory: Path, chance: Random, messages: list[list[bytes]], width_ms: int
+        self,
+        directory: Path,
+        chance: Random,
+        messages: list[list[bytes]],
+        width_ms: int,
+        pairs: PairMemory | None = None,
     ) -> None:
+        self._pairs = KnownPairs(pairs)
+        self.left_out_again = 0
         self.chance = chance
         self.messages = messages
         self.clock = ManualClock(START_MS + 10_000)
@@ -150,14 +161,21 @@ class ArchivedWorld:
         batch = self._read(partition, shard.next_offset, min(end, shard.next_offset + count))
         steps = self.steps[partition]
         now_ms = self.clock.wall_ms()
+        step = steps[0] if steps else None
         if steps:
             batch, _ = cut_batch(batch, steps[0].next_offset)
             now_ms = steps[0].moment_ms(batch, now_ms)
-            if batch.next_offset == steps[0].next_offset:
-                steps.pop(0)
         moment_ms = max(now_ms, shard.t_ms)
-        effects = shard.apply(batch, now_ms)
+        try:
+            effects = self._pairs.apply(shard, Piece(batch, moment_ms, step))
+        except Transient:
+            return
+        if steps and batch.next_offset == steps[0].next_offset:
+            steps.pop(0)
+        self.left_out_again += step is not None and step.left_out
         rows = effects.archive
+        for offset in batch.offsets.tolist():
+            self.lived.pop((partition, offset), None)
         for index, sign in zip(rows.index.tolist(), rows.sign.tolist(), strict=True):
             self.lived[partition, int(batch.offsets[index])] = sign
         for index in rows.late_index.tolist():

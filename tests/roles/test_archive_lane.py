@@ -133,3 +133,24 @@ def test_waiting_bytes_are_those_of_rows_not_landed() -> None:
     assert lane.waiting_bytes == int(batch.bounds[2])
     lane.landed()
     assert lane.waiting_bytes == 0
+
+
+def test_what_was_left_out_is_noted_and_left_out_again() -> None:
+    rows = all_rows(4)
+    some = ArchiveRows(rows.index[2:], rows.sign[2:], np.zeros(0, dtype=np.int32), left_out=True)
+    lane = lane_of(0, JournalState(0, ()))
+    lane.offer(records(0, 4), all_rows(4), 500)
+    lane.offer(records(4, 8), some, 501)
+    lane.take_in(0)
+    batch = lane.next_batch(0, 99)
+    assert batch is not None
+    assert batch.note.left_out == (8,)
+    again = lane_of(0, JournalState(0, (batch.note,)))
+    assert [(step.next_offset, step.left_out) for step in again.steps] == [(4, False), (8, True)]
+    # Where a life begins within the step, its rows are cut and stay what they are.
+    cut = lane_of(5, JournalState(5, ()))
+    cut.offer(records(4, 8), some, 501)
+    cut.take_in(0)
+    taken = cut.next_batch(0, 99)
+    assert taken is not None
+    assert taken.note.left_out == (8,)

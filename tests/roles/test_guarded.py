@@ -18,6 +18,7 @@ from swapstats.ports.archive import Archive, ArchiveJournal
 from swapstats.ports.checkpoint_store import CheckpointStore
 from swapstats.ports.dead_letters import DeadLetterSink
 from swapstats.ports.hot_store import HotStore, HotStoreReader
+from swapstats.ports.pair_memory import PairMemory
 from swapstats.roles.dependency import Dependency
 from swapstats.roles.guarded import (
     GuardedArchive,
@@ -26,6 +27,7 @@ from swapstats.roles.guarded import (
     GuardedHotStoreReader,
     GuardedJournal,
     GuardedLetters,
+    GuardedPairs,
 )
 from swapstats.stack.redis import RedisServer
 from swapstats.testing.eventually import eventually
@@ -84,6 +86,10 @@ def journal(behind: Any) -> ArchiveJournal:
     return GuardedJournal(behind, guard())
 
 
+def pairs(behind: Any) -> PairMemory:
+    return GuardedPairs(behind, guard())
+
+
 @pytest.mark.parametrize(
     ("wrap", "calls"),
     [
@@ -91,6 +97,7 @@ def journal(behind: Any) -> ArchiveJournal:
         (hot_store_reader, [("head", 1), ("changes", 1, 2)]),
         (checkpoints, [("load", 1), ("acquire", 1), ("save", "delta")]),
         (letters, [("put", "letters")]),
+        (pairs, [("decide", 1, 2, 3, 4, 5)]),
         (archive, [("insert", "batch"), ("verify", "batch"), ("end_offset", 1)]),
         (journal, [("acquire", 1, 2), ("note", "n"), ("notes", 1), ("forget", 1, 9)]),
     ],

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 from tests.roles.archive_rig import START_MS, ArchivedWorld
+from tests.roles.memory_pairs import MemoryPairs
 
 from swapstats.core.plain_decode import Swap, decode_message
 from swapstats.roles.archiver import FAULT_POINTS
@@ -68,7 +69,9 @@ def _run(world: ArchivedWorld, chance: Random) -> int:
             return crashes
 
 
-def _world(tmp_path: Path, seed: int, width_ms: int) -> ArchivedWorld:
+def _world(
+    tmp_path: Path, seed: int, width_ms: int, pairs: MemoryPairs | None = None
+) -> ArchivedWorld:
     print(f"seed {seed}")
     chance = Random(seed)
     shape = StreamShape(swaps=60, start_ms=START_MS, span_ms=8_000)
@@ -78,7 +81,7 @@ def _world(tmp_path: Path, seed: int, width_ms: int) -> ArchivedWorld:
         else [spelled(swap) for swap in random_stream(chance, shape)]
         for _ in range(2)
     ]
-    world = ArchivedWorld(tmp_path, chance, messages, width_ms)
+    world = ArchivedWorld(tmp_path, chance, messages, width_ms, pairs)
     world.archive.failing = chance.choice((0.0, 0.1))
     return world
 
@@ -92,6 +95,23 @@ def test_every_decided_row_is_archived_once(tmp_path: Path, seed: int, width_ms:
     assert +world.archive.view == +world.expected_view()
     assert -world.archive.view == -world.expected_view()
     assert crashes > 0
+
+
+def test_a_memory_of_pairs_may_be_away_at_any_time(tmp_path: Path) -> None:
+    again = told = 0
+    for seed in range(SEEDS):
+        chance = Random(seed)
+        pairs = MemoryPairs(lambda chance=chance: chance.random() < 0.4)  # type: ignore[misc]
+        directory = tmp_path / str(seed)
+        directory.mkdir()
+        world = _world(directory, seed, NARROW_MS, pairs)
+        assert _run(world, Random(seed + 1)) > 0
+        assert sorted(world.archive.raw) == world.expected_rows()
+        assert +world.archive.view == +world.expected_view()
+        told += pairs.told_duplicates
+        again += world.left_out_again
+    assert told
+    assert again
 
 
 def test_sums_by_token_equal_a_recount_of_the_stream(tmp_path: Path) -> None:

@@ -222,8 +222,9 @@ def test_a_second_one_takes_over_and_figures_move_with_the_partitions(world: Wor
 @pytest.mark.parametrize("how", ["paused", "killed"])
 def test_without_redis_records_go_on_and_after_it_all_is_whole(world: World, how: str) -> None:
     world.feed.write(5)
-    life = world.start()
+    life = world.start(dedupe__store="redis")
     life.ready()
+    assert life.states()["pairs"] == "closed"
     redis = world.stack.redis
     redis.pause() if how == "paused" else redis.kill()
     try:
@@ -237,6 +238,7 @@ def test_without_redis_records_go_on_and_after_it_all_is_whole(world: World, how
             WAIT_MS, "both stores to be given up",
         )  # fmt: skip
         assert life.states()["dead letters"] == "closed"
+        life.counted("dedupe_passed_over_total")
         world.feed.write(5)
         eventually(lambda: life.offsets() == world.ends(), WAIT_MS, "more to be applied")
         code, told = life.get("/readyz")
@@ -251,6 +253,7 @@ def test_without_redis_records_go_on_and_after_it_all_is_whole(world: World, how
         )
     finally:
         redis.resume() if how == "paused" else redis.start()
+    world.feed.write(1)  # pairs are asked again with the next records
     eventually(lambda: set(life.states().values()) == {"closed"}, WAIT_MS, "all in use")
     eventually(lambda: world.heads() == world.ends(), WAIT_MS, "all to be published")
     for figure in ("dependency_opens_total", "dependency_refused_total"):

@@ -17,6 +17,7 @@ from swapstats.wiring.brokers import (
     first_start,
     kafka_address,
     nats_servers,
+    pair_memory,
     redis_url,
     subscription_options,
     wanted_topics,
@@ -160,6 +161,15 @@ def test_checkpoints_on_object_storage_need_a_bucket() -> None:
         checkpoint_store(settings(stores__checkpoints="s3"))
     with pytest.raises(SettingsError, match=r"^stores\.redis\.addr \(default\)"):
         checkpoint_store(settings())
+
+
+def test_a_memory_of_pairs_is_opened_if_it_is_wanted() -> None:
+    assert pair_memory(settings()) is None
+    with pytest.raises(SettingsError, match=r"^stores\.redis\.addr \(default\)"):
+        pair_memory(settings(dedupe__store="redis"))
+    opened = pair_memory(settings(dedupe__store="redis", stores__redis__addr="127.0.0.1:1"))
+    assert opened is not None
+    opened.close()
 
 
 def test_what_only_places_records_needs_no_secret() -> None:

@@ -61,12 +61,14 @@ class BatchDraft:
         next_offset: offset after it.
         steps: (next_offset, now_ms) of what was applied within it; the last ends the range.
         run: its rows.
+        left_out: those steps, by next_offset, in which known duplicates were left out.
     """
 
     first_offset: int
     next_offset: int
     steps: tuple[tuple[int, int], ...]
     run: RowRun
+    left_out: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -74,6 +76,7 @@ class _Piece:
     next_offset: int
     moment_ms: int
     run: RowRun
+    left_out: bool
 
 
 @dataclass(slots=True)
@@ -104,7 +107,15 @@ class ArchiveBatcher:
         """Applied batches waiting."""
         return len(self._pieces)
 
-    def add(self, run: RowRun, next_offset: int, moment_ms: int, now_ms: int) -> None:
+    def add(
+        self,
+        run: RowRun,
+        next_offset: int,
+        moment_ms: int,
+        now_ms: int,
+        *,
+        left_out: bool = False,
+    ) -> None:
         """Add what one apply made.
 
         Args:
@@ -112,6 +123,7 @@ class ArchiveBatcher:
             next_offset: offset after its last record.
             moment_ms: the moment it was applied with.
             now_ms: the clock.
+            left_out: `ArchiveRows.left_out`.
 
         Raises:
             InvariantBroken: it does not follow what was added before.
@@ -122,10 +134,11 @@ class ArchiveBatcher:
                 f"Expected rows from offset {self.next_offset} on, was {begins} to {next_offset}"
             )
         last = self._pieces[-1] if self._pieces else None
-        if last is not None and last.moment_ms == moment_ms and not len(run):
+        goes_on = last is not None and (last.moment_ms, last.left_out) == (moment_ms, left_out)
+        if last is not None and goes_on and not len(run):
             last.next_offset = next_offset
         else:
-            self._pieces.append(_Piece(next_offset, moment_ms, run))
+            self._pieces.append(_Piece(next_offset, moment_ms, run, left_out))
         self.next_offset = next_offset
         if len(run):
             self.rows += len(run)
@@ -159,6 +172,7 @@ class ArchiveBatcher:
         bound = self._bound() if until is None else min(until, self.next_offset)
         taken: list[RowRun] = []
         steps: list[tuple[int, int]] = []
+        left_out: list[int] = []
         while self._pieces and (not steps or steps[-1][0] < bound):
             piece = self._pieces[0]
             if piece.next_offset <= bound:
@@ -170,7 +184,10 @@ class ArchiveBatcher:
                 taken.append(piece.run.part(0, cut))
                 piece.run = piece.run.part(cut, len(piece.run))
                 steps.append((bound, piece.moment_ms))
-        draft = BatchDraft(self.first_offset, bound, tuple(steps), join_runs(taken))
+            if piece.left_out:
+                left_out.append(steps[-1][0])
+        run = join_runs(taken)
+        draft = BatchDraft(self.first_offset, bound, tuple(steps), run, tuple(left_out))
         self.first_offset = bound
         self.rows -= len(draft.run)
         self.oldest_ms = now_ms if self.rows else None

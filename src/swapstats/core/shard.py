@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from swapstats.core.columns import Columns
 from swapstats.core.decode import decode
 from swapstats.core.kernels import fate as fates
+from swapstats.core.late_duplicates import recognise
 from swapstats.core.shard_config import ShardConfig, expect_fit
 from swapstats.core.shard_memory import ShardMemory
 from swapstats.core.snapshot import SnapshotDraft
@@ -86,12 +87,25 @@ class Shard:
         """Count what is held and what it takes."""
         return ShardMemory.of(self.windows, self.tokens)
 
-    def apply(self, batch: RecordBatch, now_ms: int) -> Effects:
+    def read(self, batch: RecordBatch) -> Columns:
+        """Decode records, for who wants to know what is in them before `apply`."""
+        return decode(batch, self.config.key, self.config.max_ahead_ms)
+
+    def apply(
+        self,
+        batch: RecordBatch,
+        now_ms: int,
+        columns: Columns | None = None,
+        known: NDArray[np.bool_] | None = None,
+    ) -> Effects:
         """Take the next records of the partition.
 
         Args:
             batch: records from `next_offset` on.
             now_ms: the wall clock; under the event clock a lower bound of T, 0 for none.
+            columns: what `read` made of them; None = read them now.
+            known: bool[n], duplicates by a memory longer than the windows: they count as such where
+                the windows' own sets, which alone decide over sums, are gone.
 
         Returns:
             What changed and what must be carried out.
@@ -102,7 +116,7 @@ class Shard:
         self._expect(batch)
         windows = self.windows
         windows.begin()
-        columns = decode(batch, self.config.key, self.config.max_ahead_ms)
+        columns = self.read(batch) if columns is None else columns
         if self.complete_since_ms == 0:
             self.complete_since_ms = self._first_moment(batch, columns)
         windows.advance(now_ms)
@@ -118,6 +132,7 @@ class Shard:
         windows.contribute(opened, sorted_rows, columns, tokens, fate)
         windows.advance(t_ms)
         windows.seal_quiet()
+        left_out = known is not None and recognise(known, fate, counts)
         self.next_offset = batch.next_offset
         self._new_names.update((name.token_id, name) for name in names)
         if self.tokens.count > self._tokens_max:
@@ -126,7 +141,7 @@ class Shard:
             update = self._update(names, windows.changed())
         return Effects(
             update=update,
-            archive=self._archive(fate, contributes),
+            archive=self._archive(fate, contributes, left_out=left_out),
             dead_letters=self._dead_letters(batch, columns, fate),
             counters=self._count(counts),
         )
@@ -264,13 +279,16 @@ class Shard:
         )
         return fate, counts, t_ms
 
-    def _archive(self, fate: NDArray[np.uint8], contributes: NDArray[np.bool_]) -> ArchiveRows:
+    def _archive(
+        self, fate: NDArray[np.uint8], contributes: NDArray[np.bool_], *, left_out: bool
+    ) -> ArchiveRows:
         index = np.flatnonzero(contributes).astype(np.int32)
         sign = np.where(fate[index] == fates.REMOVED, -1, 1).astype(np.int8)
         apart = fate == fates.TOO_OLD
         if self.config.late == "divert":
             apart |= fate == fates.LATE_REFUSED
-        return ArchiveRows(index, sign, np.flatnonzero(apart).astype(np.int32))
+        late_index = np.flatnonzero(apart).astype(np.int32)
+        return ArchiveRows(index, sign, late_index, left_out)
 
     def _dead_letters(
         self, batch: RecordBatch, columns: Columns, fate: NDArray[np.uint8]

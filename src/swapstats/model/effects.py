@@ -95,11 +95,14 @@ class ArchiveRows:
         index: int32[k], positions within the applied batch.
         sign: int8[k], +1 when a pair begins to contribute, -1 when it stops.
         late_index: int32[m], too-old or diverted records, archived apart.
+        left_out: True if some of those were left out as duplicates known from before the windows:
+            the rows come out so again only if that is asked again.
     """
 
     index: NDArray[np.int32]
     sign: NDArray[np.int8]
     late_index: NDArray[np.int32]
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)

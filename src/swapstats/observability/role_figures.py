@@ -56,6 +56,10 @@ class RoleFigures:
         """Note how many dead letters wait in memory."""
         self._metrics.dead_letters_waiting_gauge.set(count)
 
+    def passed_over(self, total: int) -> None:
+        """Note how many records were applied without asking for old duplicates."""
+        self._raise(self._metrics.dedupe_passed_over_total, total)
+
     def feed(self, published: int, dropped: int) -> None:
         """Note what the fan-out has taken and what was given up."""
         self._raise(self._metrics.feed_published_total, published)

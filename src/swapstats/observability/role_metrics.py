@@ -49,6 +49,11 @@ ROLE_TABLE: Final = (
     MetricSpec(
         "dead_letters_waiting_gauge", "gauge", "Dead letters in memory until their store is back."
     ),
+    MetricSpec(
+        "dedupe_passed_over_total",
+        "counter",
+        "Records applied without asking Redis for duplicates from before the windows: it was away.",
+    ),
     MetricSpec("feed_published_total", "counter", "Token updates the fan-out has taken."),
     MetricSpec(
         "feed_dropped_total",
@@ -85,6 +90,7 @@ class RoleMetrics:
         self.fenced_writes_total = make.counter("fenced_writes_total")
         self.hot_store_put_latency_ms = make.histogram("hot_store_put_latency_ms")
         self.dead_letters_waiting_gauge = make.gauge("dead_letters_waiting_gauge")
+        self.dedupe_passed_over_total = make.counter("dedupe_passed_over_total")
         self.feed_published_total = make.counter("feed_published_total")
         self.feed_dropped_total = make.counter("feed_dropped_total")
         self.replica_looks_total = make.counter("replica_looks_total")

@@ -31,6 +31,8 @@ class BatchNote(msgspec.Struct, frozen=True, kw_only=True):
         inserted: True once the archive has it; from the start if there are no rows.
         doubtful: True if the archive may have rows of the range from batches that nobody knows
             any more: it is verified instead of inserted.
+        left_out: the steps, by next_offset, in which duplicates known from before the windows were
+            left out: they are to be left out again.
     """
 
     partition: int
@@ -44,6 +46,7 @@ class BatchNote(msgspec.Struct, frozen=True, kw_only=True):
     noted_ms: int
     inserted: bool = False
     doubtful: bool = False
+    left_out: tuple[int, ...] = ()
 
 
 def expect_same_rows(held: BatchNote, made: BatchNote) -> None:

@@ -39,11 +39,13 @@ class ReplayStep:
         now_ms: the moment; None = no such bound is known.
         exact: True: exactly this moment. False: the rows are in the archive already and their
             moments are forgotten: take the append time, but never later than `now_ms`.
+        left_out: True if duplicates known from before the windows were left out of the rows.
     """
 
     next_offset: int
     now_ms: int | None
     exact: bool
+    left_out: bool = False
 
     def moment_ms(self, batch: RecordBatch, now_ms: int) -> int:
         """The moment to apply a batch with, which must not reach beyond the step.
@@ -221,7 +223,7 @@ class ArchiveLane:
                 rows = _from(offer.batch, offer.rows, batcher.next_offset)
                 run = read_rows(offer.batch, rows)
                 self._row_bytes += run.size_bytes
-                batcher.add(run, offer.next_offset, offer.moment_ms, now_ms)
+                batcher.add(run, offer.next_offset, offer.moment_ms, now_ms, left_out=rows.left_out)
             self._inbox.popleft()
             self._settled_bytes += offer.decision_bytes
             if offer.batch is not None:
@@ -284,6 +286,7 @@ class ArchiveLane:
             noted_ms=wall_ms,
             inserted=len(draft.run) == 0,
             doubtful=doubtful,
+            left_out=draft.left_out,
         )
 
 
@@ -291,7 +294,7 @@ def _steps(state: JournalState, from_offset: int) -> list[ReplayStep]:
     """Moments to apply the records from `from_offset` on with, as far as any are noted."""
     notes: Sequence[BatchNote] = state.notes
     steps = [
-        ReplayStep(next_offset, now_ms, exact=True)
+        ReplayStep(next_offset, now_ms, exact=True, left_out=next_offset in note.left_out)
         for note in notes
         for next_offset, now_ms in note.steps
         if next_offset > from_offset
@@ -309,4 +312,5 @@ def _from(batch: RecordBatch, rows: ArchiveRows, offset: int) -> ArchiveRows:
     if begin == 0:
         return rows
     kept = rows.index >= begin
-    return ArchiveRows(rows.index[kept], rows.sign[kept], rows.late_index[rows.late_index >= begin])
+    late_index = rows.late_index[rows.late_index >= begin]
+    return ArchiveRows(rows.index[kept], rows.sign[kept], late_index, rows.left_out)

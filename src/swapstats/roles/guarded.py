@@ -6,12 +6,16 @@ Each wrapper satisfies the port it guards and changes nothing else. `close` is n
 import time
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from swapstats.model.checkpoint import Checkpoint, CheckpointDelta
 from swapstats.model.effects import DeadLetter, StatsUpdate
 from swapstats.ports.archive import Archive, ArchiveBatch, ArchiveJournal, BatchNote, JournalState
 from swapstats.ports.checkpoint_store import CheckpointStore
 from swapstats.ports.dead_letters import DeadLetterSink
 from swapstats.ports.hot_store import HotHead, HotStore, HotStoreReader
+from swapstats.ports.pair_memory import PairMemory
 from swapstats.roles.dependency import Dependency
 
 
@@ -117,6 +121,36 @@ class GuardedLetters:
     def put(self, letters: Sequence[DeadLetter]) -> None:
         """Keep letters; see `DeadLetterSink.put`."""
         self._guard.call(self._store.put, letters)
+
+
+class GuardedPairs:
+    """A `PairMemory`.
+
+    Args:
+        memory: what is guarded.
+        guard: its breaker.
+    """
+
+    def __init__(self, memory: PairMemory, guard: Dependency) -> None:
+        self._memory = memory
+        self._guard = guard
+
+    def decide(
+        self,
+        partition: int,
+        offsets: NDArray[np.int64],
+        fingerprints: NDArray[np.uint64],
+        checks: NDArray[np.uint32],
+        removed: NDArray[np.uint8],
+    ) -> NDArray[np.uint8]:
+        """Put pairs into the sets; see `PairMemory.decide`."""
+        return self._guard.call(
+            self._memory.decide, partition, offsets, fingerprints, checks, removed
+        )
+
+    def close(self) -> None:
+        """Release connections."""
+        self._memory.close()
 
 
 class GuardedArchive:

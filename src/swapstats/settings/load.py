@@ -36,6 +36,7 @@ _OF_BROKERS = (
     "ingest.topic_cfg.retention_ms",
     "ingest.topic_cfg.cleanup_policy",
     "ingest.topic_cfg.segment_ms",
+    "dedupe.store",
     "stores.checkpoints",
     *(key for key in KEYS if key.startswith(("stores.redis.", "stores.s3."))),
     "pubsub.nats.url",
@@ -73,11 +74,16 @@ def load(
     ):
         _take(layer, values, origin, problems)
     _refuse(problems)
+    _rename(values, origin)
     settings = build(values)
     _refuse(_conflicts(settings, origin))
     if settings.log.retention_ms == 0:
         settings = replace(
             settings, log=replace(settings.log, retention_ms=_retention_ms_min(settings))
+        )
+    if settings.dedupe.ttl_ms == 0:
+        settings = replace(
+            settings, dedupe=replace(settings.dedupe, ttl_ms=2 * _retention_ms_min(settings))
         )
     settings = replace(settings, origin=MappingProxyType(origin))
     return replace(settings, notices=tuple(_notices(settings)))
@@ -108,6 +114,14 @@ def _take(
         origin[dotted] = given.where
 
 
+def _rename(values: dict[str, Any], origin: dict[str, str]) -> None:
+    """Take the old name of a key for the new one where that has a use."""
+    old, new = "app.dedupe_ttl", "dedupe.ttl"
+    if values.get("dedupe.store") == "redis" and old in values and new not in values:
+        values[new] = values[old]
+        origin[new] = origin[old]
+
+
 def _refuse(problems: list[str]) -> None:
     if len(problems) == 1:
         raise SettingsError(problems[0])
@@ -134,6 +148,13 @@ def _conflicts(settings: Settings, origin: Mapping[str, str]) -> list[str]:
             f"{format_span(retention_ms_min)} (widest window + app.max_ahead + 1h), was "
             f"{format_span(settings.log.retention_ms)}: the state could not be rebuilt. "
             f"Take auto, or narrower windows."
+        )
+    if settings.dedupe.store == "redis" and 0 < settings.dedupe.ttl_ms <= retention_ms_min:
+        found.append(
+            f"dedupe.ttl ({origin['dedupe.ttl']}): Expected more than "
+            f"{format_span(retention_ms_min)} (widest window + app.max_ahead + 1h), was "
+            f"{format_span(settings.dedupe.ttl_ms)}: it would know no more than the windows do. "
+            f"Take auto, or dedupe.store: local."
         )
     ws = settings.api.ws
     for dotted, span_ms in (
@@ -187,7 +208,7 @@ def _notices(settings: Settings) -> list[str]:
             continue
         if key.row.status is Status.NOT_YET:
             found.append(f"{dotted} ({where}) is not built yet: {key.row.instead}.")
-        elif key.row.status is Status.SUPERSEDED:
+        elif key.row.status is Status.SUPERSEDED and where != settings.origin_of("dedupe.ttl"):
             found.append(f"{dotted} ({where}) has no effect: superseded by {key.row.instead}.")
     found += _idle(settings)
     if settings.security.allow_unauthenticated:

@@ -66,8 +66,9 @@ class TopicSettings:
         "retention_ms",
         SPAN_MS,
         "0",
-        "How long the broker keeps records; 0 = what the windows need: the widest + "
-        "`app.max_ahead` + 1h, the least; -1 = for ever. The embedded log goes by `log.retention`.",
+        "How long the broker keeps records, or `swapstats ingest` those in Redis; 0 = what the "
+        "windows need: the widest + `app.max_ahead` + 1h, the least; -1 = for ever. The embedded "
+        "log goes by `log.retention`.",
         bounds=(-1, 3660 * DAY_MS),
     )
     cleanup_policy: str = key(
@@ -92,10 +93,10 @@ class Ingest:
 
     broker_type: str = key(
         "broker_type",
-        choice("embedded", "kafka", "redpanda"),
+        choice("embedded", "kafka", "redpanda", "redis"),
         "embedded",
-        "Where the log is: in `data.dir`, for `swapstats run` alone, or on brokers, for `swapstats "
-        "run`, `ingest`, `aggregate`, `serve` and `topics`.",
+        "Where the log is: in `data.dir`, for `swapstats run` alone; on brokers, for `swapstats run`, "
+        "`ingest`, `aggregate`, `serve` and `topics`; or in streams of `stores.redis`, for the same.",
     )
     embedded_fallback: bool = key(
         "embedded_fallback",
@@ -111,7 +112,7 @@ class Ingest:
         "Brokers to begin with, such as `kafka-1:9092,kafka-2:9092`; they name the others.",
         bounds=(0, 100),
     )
-    topic: str = key("topic", TEXT, "raw-swaps", "Topic of the log on brokers.")
+    topic: str = key("topic", TEXT, "raw-swaps", "Topic of the log on brokers, name in Redis.")
     group_id: str = key(
         "group_id", TEXT, "swapstats", "Consumer group; its aggregators share the partitions."
     )
@@ -234,7 +235,8 @@ class App:
         SPAN,
         "0s",
         "How long an event is remembered.",
-        superseded="`app.windows`: an event is remembered exactly as long as its time bucket",
+        superseded="`app.windows`: an event is remembered exactly as long as its time bucket; "
+        "with `dedupe.store: redis` it is another name of `dedupe.ttl`",
     )
     tokens_max: int = key(
         "tokens_max",
@@ -251,6 +253,29 @@ class App:
         "Most dead letters kept; the oldest go first, their counts stay.",
         bounds=(1, 100_000_000),
         unit="messages",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Dedupe:
+    """How long duplicates are recognised."""
+
+    store: str = key(
+        "store",
+        choice("local", "redis"),
+        "local",
+        "`local`: as long as a window can count them, which makes windows exact; `redis`: "
+        "`swapstats aggregate` asks Redis as well, one round trip a batch, and calls a later one a "
+        "duplicate instead of too old.",
+    )
+    ttl_ms: int = key(
+        "ttl",
+        SPAN,
+        "auto",
+        "How long Redis knows an event after it last came, more than widest window + "
+        "`app.max_ahead` + 1h; auto = twice that. It costs Redis some 150 bytes an event.",
+        bounds=(HOUR_MS, 3660 * DAY_MS),
+        words={"auto": 0},
     )
 
 

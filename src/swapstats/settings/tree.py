@@ -21,7 +21,7 @@ from swapstats.settings.serving import (
     RateLimit,
     Security,
 )
-from swapstats.settings.stream import App, Data, Ingest, Log, SourceSettings
+from swapstats.settings.stream import App, Data, Dedupe, Ingest, Log, SourceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Settings:
     data: Data = field(default_factory=Data)
     ingest: Ingest = field(default_factory=Ingest)
     app: App = field(default_factory=App)
+    dedupe: Dedupe = field(default_factory=Dedupe)
     log: Log = field(default_factory=Log)
     source: SourceSettings = field(default_factory=SourceSettings)
     api: Api = field(default_factory=Api)

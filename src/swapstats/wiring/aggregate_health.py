@@ -30,6 +30,7 @@ class AggregateHealth:
         no_progress_ms: setting of that name.
         waits_for: what outside keeps records from coming, empty if nothing does.
         feed_counts: token updates the fan-out has taken, and those given up.
+        passed_over: records applied without asking for old duplicates.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class AggregateHealth:
         no_progress_ms: int,
         waits_for: Callable[[], str],
         feed_counts: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        passed_over: Callable[[], int] = lambda: 0,
     ) -> None:
         self._status = status
         self._stale_saves = stale_saves
@@ -55,6 +57,7 @@ class AggregateHealth:
         self._guards = guards
         self._time = time
         self._feed_counts = feed_counts
+        self._passed_over = passed_over
         self._metrics = metrics
         self._figures = RoleFigures(metrics)
         self._watch = AggregatorWatch(status, time, clock, no_progress_ms, guards.status, waits_for)
@@ -75,5 +78,6 @@ class AggregateHealth:
         figures.fenced("hot_store", self._publisher.stale_writes)
         figures.letters_waiting(self._letters.waiting)
         figures.feed(*self._feed_counts())
+        figures.passed_over(self._passed_over())
         self._metrics.clock_held_gauge.set(self._time.held is not None)
         self._metrics.set_ready("aggregate", self._watch.state().readiness.ready)

@@ -12,10 +12,12 @@ from swapstats.adapters.kafka.client import KafkaAddress
 from swapstats.adapters.kafka.subscription_options import BackPressure, SubscriptionOptions
 from swapstats.adapters.kafka.writer import MESSAGE_BYTES_MAX
 from swapstats.adapters.redis.checkpoints import RedisCheckpointStore
+from swapstats.adapters.redis.dedupe import RedisDedupe
 from swapstats.core.hash_key import HashKey
 from swapstats.core.topic_plan import WantedTopic, log_topics
 from swapstats.errors import SettingsError
 from swapstats.ports.checkpoint_store import CheckpointStore
+from swapstats.ports.pair_memory import PairMemory
 from swapstats.roles.retention import shortest_age_ms
 from swapstats.settings import Settings
 
@@ -25,6 +27,9 @@ LETTERS_RETENTION_MS: Final = 30 * 86_400_000
 PLACING_KEY: Final = HashKey.of(bytes(16))
 """Stands in where records are only placed into partitions: that goes by the bytes of the token
 key, and the fingerprints this key would make are thrown away. Aggregators have a secret one."""
+
+PAIRS_TIMEOUT_MS: Final = 1_000
+"""Every batch waits for this answer, and can do without it."""
 
 REDIS_PORT: Final = 6_379
 _REDIS_SCHEMES: Final = ("redis", "rediss")
@@ -37,6 +42,12 @@ def kafka_address(settings: Settings) -> KafkaAddress:
         SettingsError: no broker is configured, or a property that cannot be given.
     """
     ingest = settings.ingest
+    if ingest.broker_type == "redis":
+        raise SettingsError(
+            f"Expected ingest.broker_type kafka or redpanda, was redis "
+            f"({settings.origin_of('ingest.broker_type')}): the log in Redis is made by who opens "
+            f"it first and has no topics to look after"
+        )
     if ingest.broker_type == "embedded":
         raise SettingsError(
             f"Expected ingest.broker_type kafka or redpanda, was embedded "
@@ -118,6 +129,11 @@ def redis_url(settings: Settings) -> str:
     return f"{scheme}://{login}{host}/{redis.db}"
 
 
+def log_prefix(settings: Settings) -> str:
+    """Name what Redis holds of one log: another one has offsets of its own."""
+    return f"{settings.stores.redis.prefix}:{settings.ingest.topic}"
+
+
 def nats_servers(settings: Settings) -> list[str]:
     """List the URLs of NATS, which may hold passwords; empty = there is none."""
     urls = settings.pubsub.nats.url.reveal().split(",")
@@ -146,6 +162,20 @@ def checkpoint_store(settings: Settings) -> CheckpointStore:
 
     location = S3Location(s3.bucket, s3.endpoint, s3.region, s3.key_id, s3.secret.reveal())
     return ObjectCheckpointStore(Objects(open_s3(location), s3.prefix))
+
+
+def pair_memory(settings: Settings) -> PairMemory | None:
+    """Open what knows events for longer than the windows; None = nothing does.
+
+    Raises:
+        SettingsError: there is no address of Redis.
+    """
+    if settings.dedupe.store != "redis":
+        return None
+    ttl_ms = settings.dedupe.ttl_ms
+    return RedisDedupe(
+        redis_url(settings), log_prefix(settings), ttl_ms, timeout_ms=PAIRS_TIMEOUT_MS
+    )
 
 
 def _secret_properties(text: str) -> Mapping[str, str]:

@@ -240,13 +240,14 @@ def test_records_are_cut_where_an_earlier_life_cut_them() -> None:
     one = owned()
     one.steps.extend([ReplayStep(4, 100, exact=True), ReplayStep(9, 200, exact=True)])
     cut = [
-        (part.offsets.tolist(), moment) for part, moment in pieces(one, records(0, 7), lambda: 900)
+        (piece.batch.offsets.tolist(), piece.moment_ms)
+        for piece in pieces(one, records(0, 7), lambda: 900)
     ]
     assert cut == [([0, 1, 2, 3], 100), ([4, 5, 6], 200)]
     # What the log has lost ends a step as well.
     cut = [
-        (part.offsets.tolist(), moment)
-        for part, moment in pieces(one, records(12, 14), lambda: 900)
+        (piece.batch.offsets.tolist(), piece.moment_ms)
+        for piece in pieces(one, records(12, 14), lambda: 900)
     ]
     assert cut == [([12, 13], 900)]
     assert not one.steps

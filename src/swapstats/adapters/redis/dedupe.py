@@ -6,8 +6,9 @@ One key per pair holds its state and its owner, the delivery that made it so:
 
 The same delivery (partition and offset) is decided as it was before, so a shard that reads records
 again after a crash comes to the same state; any other delivery of the pair is a duplicate. A pair
-is forgotten a horizon after its last change. What the outcomes mean is in `core.kernels.dedup`;
-this module decides alike, and is not asked about a pair twice when nobody crashed.
+is forgotten a horizon after its last change or duplicate: what was told of a delivery is told again
+for as long. What the outcomes mean is in `core.kernels.dedup`; this module decides alike, and is
+not asked about a pair twice when nobody crashed.
 """
 
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ for at = 1, #KEYS do
       end
     else
       decided = {DUPLICATE}
+      redis.call('PEXPIRE', KEYS[at], ARGV[1])
     end
   end
   if decided ~= {CONFLICT} and decided ~= {DUPLICATE} then
@@ -77,7 +79,7 @@ class RedisDedupe:
     Args:
         url: of the Redis, see `RedisLine`.
         prefix: first part of every key, without braces; another log or hash key takes another one.
-        horizon_ms: how long a pair is known after its last change.
+        horizon_ms: how long a pair is known after its last change or duplicate.
         timeout_ms: bound on each answer.
 
     Raises:

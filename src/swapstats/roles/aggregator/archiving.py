@@ -5,12 +5,29 @@ The contract is written in `roles.archiver`.
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from swapstats.core.batches import cut_batch
 from swapstats.model.effects import ArchiveRows
 from swapstats.model.record import RecordBatch
 from swapstats.roles.aggregator.owned import OwnedShard
+from swapstats.roles.archive_lane import ReplayStep
 from swapstats.roles.archiver import Archiver
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Records that are applied at once.
+
+    Attributes:
+        batch: the records.
+        moment_ms: T as the apply begins.
+        step: how an earlier life applied them, if that was noted.
+    """
+
+    batch: RecordBatch
+    moment_ms: int
+    step: ReplayStep | None = None
 
 
 class Archiving:
@@ -86,18 +103,15 @@ class Archiving:
         return set() if self._archiver is None else self._archiver.take_fenced()
 
 
-def pieces(
-    owned: OwnedShard, batch: RecordBatch, now_ms: Callable[[], int]
-) -> Iterator[tuple[RecordBatch, int]]:
+def pieces(owned: OwnedShard, batch: RecordBatch, now_ms: Callable[[], int]) -> Iterator[Piece]:
     """Cut a batch where an earlier life did, as far as that was noted.
 
-    Yields:
-        Records and the moment to apply them with.
+    Each piece is to be applied before the next one is asked for.
     """
     rest: RecordBatch | None = batch
     while rest is not None:
         if not owned.steps:
-            yield rest, now_ms()
+            yield Piece(rest, max(now_ms(), owned.shard.t_ms))
             return
         step = owned.steps[0]
         if int(rest.offsets[0]) >= step.next_offset:
@@ -106,4 +120,4 @@ def pieces(
         part, rest = cut_batch(rest, step.next_offset)
         if part.next_offset == step.next_offset:
             owned.steps.popleft()
-        yield part, step.moment_ms(part, now_ms())
+        yield Piece(part, max(step.moment_ms(part, now_ms()), owned.shard.t_ms), step)

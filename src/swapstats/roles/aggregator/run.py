@@ -27,8 +27,9 @@ from swapstats.ports.dead_letters import DeadLetterSink
 from swapstats.ports.observer import AggregatorObserver
 from swapstats.ports.stats_publisher import StatsPublisher
 from swapstats.ports.swap_subscription import PartitionOwner, SwapSubscription
-from swapstats.roles.aggregator.archiving import Archiving, pieces
+from swapstats.roles.aggregator.archiving import Archiving, Piece, pieces
 from swapstats.roles.aggregator.checkpointer import Checkpointer, SaveOutcome
+from swapstats.roles.aggregator.known_pairs import KnownPairs
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.owned import OwnedShard
 from swapstats.roles.aggregator.restore import restore_shard
@@ -53,6 +54,7 @@ class Aggregator:
         now_ms: T in service; under the event clock a lower bound (0 for none).
         options: limits and cadences.
         archiver: takes what shards decided into the archive; None = nobody does.
+        pairs: what is known from before the windows; None = nothing.
         wake: set it to end a wait for records.
         on_restored: told T of each restored shard.
 
@@ -74,6 +76,7 @@ class Aggregator:
         options: AggregatorOptions,
         *,
         archiver: Archiver | None = None,
+        pairs: KnownPairs | None = None,
         wake: threading.Event | None = None,
         on_restored: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -88,6 +91,7 @@ class Aggregator:
         self._now_ms = now_ms
         self._options = options
         self.archiving = Archiving(archiver, accept_gap=options.accept_gap)
+        self._pairs = pairs or KnownPairs()
         self._on_restored = on_restored
         self._checkpointer = Checkpointer(store, observer, archiver)
         self._series = SeriesDesk()
@@ -110,11 +114,7 @@ class Aggregator:
         return next((said for said in self._problems.values() if said), "")
 
     def restore(self) -> None:
-        """Take over what is given at once (the embedded log: everything), read nothing yet.
-
-        Raises:
-            SwapstatsError: see `restore.restore_shard` for what can be wrong.
-        """
+        """Take over what is given at once (embedded: all); see `restore.restore_shard`."""
         self._subscription.poll(0, hold=True)
         self._begin_publishing()
         self._look_around()
@@ -280,16 +280,14 @@ class Aggregator:
     def _apply(self, batch: RecordBatch) -> None:
         owned = self._owned.get(batch.partition)
         if owned is not None:
-            for part, now_ms in pieces(owned, batch, self._now_ms):
-                self._apply_part(owned, part, now_ms)
+            for piece in pieces(owned, batch, self._now_ms):
+                self._apply_piece(owned, piece)
 
-    def _apply_part(self, owned: OwnedShard, part: RecordBatch, now_ms: int) -> None:
+    def _apply_piece(self, owned: OwnedShard, piece: Piece) -> None:
         began = time.perf_counter()
-        shard = owned.shard
-        moment_ms = max(now_ms, shard.t_ms)
-        effects = shard.apply(part, now_ms)
-        self.archiving.offer(owned, part, effects.archive, moment_ms)
-        owned.append_ms = int(part.append_ms[-1])
+        effects = self._pairs.apply(owned.shard, piece)
+        self.archiving.offer(owned, piece.batch, effects.archive, piece.moment_ms)
+        owned.append_ms = int(piece.batch.append_ms[-1])
         self._carry_out(owned, effects)
         took_ms = (time.perf_counter() - began) * 1_000
         self._observer.applied(owned.partition, effects, took_ms)
