@@ -50,6 +50,16 @@ def topics(cluster: KafkaCluster, topic: str, tmp_path: Path) -> Topics:
     return call
 
 
+def test_a_log_in_redis_has_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("ingest: {broker_type: redis}\nstores: {redis: {addr: 127.0.0.1:1}}\n")
+    for verb in ("plan", "apply"):
+        assert not app([verb, "-c", str(config)], result_action="return_value")
+        assert "Nothing to make: the log is in Redis" in capsys.readouterr().out
+    with pytest.raises(SettingsError, match="was redis"):
+        app(["migrate", "new", "--partitions", "3", "-c", str(config)])
+
+
 def written(cluster: KafkaCluster, topic: str, count: int, first: int = 0) -> list[bytes]:
     """Append swaps, with the position of a source."""
     messages = [swap(n, START_MS, f"T{n % 11}") for n in range(first, first + count)]

@@ -38,6 +38,7 @@ from swapstats.adapters.object_store.objects import Objects, S3Location, open_s3
 from swapstats.adapters.redis.checkpoint_reader import RedisCheckpointReader
 from swapstats.adapters.redis.checkpoints import RedisCheckpointStore
 from swapstats.adapters.redis.connection import RedisLine
+from swapstats.adapters.redis.dead_letters import RedisDeadLetterReader, RedisDeadLetters
 from swapstats.adapters.redis.hot_store import RedisHotStore
 from swapstats.adapters.redis.hot_store_reader import RedisHotStoreReader
 from swapstats.adapters.redis.streams import RedisSwapLog
@@ -321,6 +322,12 @@ DEAD_LETTERS = (
         kafka_dead_letters,
         lambda path: KafkaDeadLetterReader(_kafka[0], kafka_topic(path)),
         server="kafka_server",
+    ),
+    DeadLetterAdapter(
+        "Redis",
+        lambda path: RedisDeadLetters(_redis[0].url, f"letters-{path.name}"),
+        lambda path: RedisDeadLetterReader(_redis[0].url, f"letters-{path.name}"),
+        server="redis_server",
     ),
 )
 

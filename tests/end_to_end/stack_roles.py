@@ -16,6 +16,7 @@ from swapstats.core.hash_key import HashKey
 from swapstats.model.record import MessageBlock
 from swapstats.model.stats import WindowStats
 from swapstats.model.window import WindowSpec
+from swapstats.ports.swap_log import SwapLog, SwapLogReader
 
 ANY_KEY = HashKey.of(bytes(16))
 SLICE_MS = 100
@@ -48,12 +49,11 @@ class RoleProcess(ServiceProcess):
             )
 
 
-class MarketFeed:
-    """The demo market, written into the topic by this process.
+class LogFeed:
+    """The demo market, written into a log by this process.
 
     Args:
-        address: the brokers.
-        topic: where to.
+        log: where to.
         begins_ms: time of its first slice.
         seed: of the market.
         tokens: how many.
@@ -61,15 +61,14 @@ class MarketFeed:
         again_percent: of each slice's messages, written twice on top of the market's duplicates.
 
     Attributes:
-        log: the topic.
+        log: where it is written.
         begins_ms: time of its first slice.
         at_ms: time of the next slice to be written; all before it are acknowledged.
     """
 
     def __init__(
         self,
-        address: KafkaAddress,
-        topic: str,
+        log: SwapLog,
         begins_ms: int,
         seed: int,
         *,
@@ -77,7 +76,7 @@ class MarketFeed:
         rate: int = 1_000,
         again_percent: int = 0,
     ) -> None:
-        self.log = KafkaSwapLog(address, topic, ANY_KEY)
+        self.log = log
         self._market = DemoMarket(seed, tokens, rate)
         self._again_percent = again_percent
         self.begins_ms = self.at_ms = begins_ms // SLICE_MS * SLICE_MS
@@ -115,8 +114,17 @@ class MarketFeed:
         return found
 
 
+class MarketFeed(LogFeed):
+    """The same into a topic; `more` as `LogFeed` has it."""
+
+    def __init__(
+        self, address: KafkaAddress, topic: str, begins_ms: int, seed: int, **more: int
+    ) -> None:
+        super().__init__(KafkaSwapLog(address, topic, ANY_KEY), begins_ms, seed, **more)
+
+
 def recounted(
-    log: KafkaSwapLog, spec: WindowSpec, t_ms: int, max_ahead_ms: int, grace_ms: int
+    log: SwapLogReader, spec: WindowSpec, t_ms: int, max_ahead_ms: int, grace_ms: int
 ) -> dict[str, dict[str, WindowStats]]:
     """What the whole log says of every token at T: key -> window name -> statistics."""
     found: dict[str, dict[str, WindowStats]] = {}

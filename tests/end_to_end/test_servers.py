@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.end_to_end.service_process import swapstats
-from tests.end_to_end.stack_roles import MarketFeed, RoleProcess, as_stats, recounted
+from tests.end_to_end.stack_roles import LogFeed, MarketFeed, RoleProcess, as_stats, recounted
 
 from swapstats.errors import UsageError
 from swapstats.settings import load
@@ -35,18 +35,13 @@ def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LocalStack
 class Deployment:
     """Two aggregators, two APIs and a market."""
 
-    def __init__(self, stack: LocalStack, said_dir: Path, seed: int) -> None:
-        self.settings = load(stack.config_path)
-        self.market = MarketFeed(
-            kafka_address(self.settings),
-            self.settings.ingest.topic,
-            time.time_ns() // 1_000_000 - 60_000,
-            seed,
-        )
-        self._config, self._said_dir = stack.config_path, said_dir
+    def __init__(self, config: Path, market: LogFeed, said_dir: Path) -> None:
+        self.settings = load(config)
+        self.market = market
+        self._config, self._said_dir = config, said_dir
         self.aggregators = [self.aggregator(), self.aggregator()]
         self.apis = [
-            RoleProcess("serve", stack.config_path, said_dir, "--api-http-addr", "127.0.0.1:0")
+            RoleProcess("serve", config, said_dir, "--api-http-addr", "127.0.0.1:0")
             for _ in range(2)
         ]
 
@@ -95,7 +90,10 @@ def test_two_of_each_and_one_is_killed(stack: LocalStack, tmp_path: Path) -> Non
     """What both APIs say is what the log says, before and after; no position goes back."""
     seed = 11
     print("seed", seed)
-    deployment = Deployment(stack, tmp_path, seed)
+    settings = load(stack.config_path)
+    begins_ms = time.time_ns() // 1_000_000 - 60_000
+    market = MarketFeed(kafka_address(settings), settings.ingest.topic, begins_ms, seed)
+    deployment = Deployment(stack.config_path, market, tmp_path)
     try:
         deployment.market.write(30)
         eventually(deployment.caught_up, WAIT_MS, "both APIs to show the whole log")

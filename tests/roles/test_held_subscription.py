@@ -43,6 +43,13 @@ def test_records_are_given_while_there_is_room(tmp_path: Path) -> None:
         assert sum(shard.next_offset for shard in member.aggregator.shards.values()) == 40
 
 
+def test_a_log_that_is_away_need_not_know_how_far_it_is() -> None:
+    asked = Asked()
+    asked.error = Transient("Expected Redis, was none")
+    HeldSubscription(asked, lambda: True).commit({0: 5})
+    assert asked.told == [{0: 5}]
+
+
 def test_what_keeps_records_from_coming_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, room = Asked(), [True]
     subscription = HeldSubscription(asked, lambda: room[0])
@@ -86,6 +93,8 @@ class Asked:
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         self.told.append(offsets)
+        if self.error is not None:
+            raise self.error
 
     def close(self) -> None:
         self.told.append("closed")

@@ -203,7 +203,10 @@ class Failing:
 
     partition_count = 2
 
-    def __init__(self, failures: int, retry_after_ms: int = 1) -> None:
+    def __init__(
+        self, failures: int, retry_after_ms: int = 1, full: SwapstatsError | None = None
+    ) -> None:
+        self._full = full
         self.appended: list[bytes] = []
         self.asked = self.closed = 0
         self._failures = failures
@@ -218,6 +221,8 @@ class Failing:
     ) -> None:
         del partitions, append_ms, positions
         self.asked += 1
+        if self._full is not None:
+            raise self._full
         if self.asked <= self._failures:
             raise Transient(f"Expected a broker, was none ({self.asked})", self._retry_after_ms)
         data = block.buffer.tobytes()
@@ -263,6 +268,15 @@ def test_a_block_is_given_up_only_when_asked() -> None:
     with pytest.raises(Transient, match="was none"):
         patient.append(MessageBlock.of([b"a"]), np.zeros(1, dtype=np.int32), 0, {})
     assert (log.asked, log.appended) == (1, [])
+
+
+def test_a_log_without_room_is_waited_for() -> None:
+    log, troubles = Failing(0, full=StoreFull("Expected room in Redis, was none")), list[str]()
+    patient = PatientLog(log, troubles.append, IngestWatch(ManualClock(), 1))
+    patient.give_up()
+    with pytest.raises(StoreFull, match="room in Redis"):
+        patient.append(MessageBlock.of([b"a"]), np.zeros(1, dtype=np.int32), 0, {})
+    assert troubles == ["Expected room in Redis, was none"]
 
 
 def test_all_else_is_the_log_itself() -> None:

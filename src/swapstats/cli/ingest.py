@@ -13,9 +13,9 @@ from swapstats.cli.run import keep_out_of_collections, pairs
 from swapstats.errors import SettingsError
 from swapstats.observability.logs import Logs
 from swapstats.settings import Settings, load
-from swapstats.wiring.brokers import kafka_address
 from swapstats.wiring.ingest import IngestService
 from swapstats.wiring.sources import open_sources
+from swapstats.wiring.transport import transport
 
 
 def ingest_command(
@@ -56,7 +56,7 @@ def ingest_command(
             **pairs(set_ or []),
         },
     )
-    kafka_address(settings)  # refused before anything else is tried
+    transport(settings)  # refused before anything else is tried
     # It serves metrics and profiles only: what concerns the API concerns others.
     blockers = [told for told in settings.blockers() if told.startswith("metrics.")]
     if blockers:

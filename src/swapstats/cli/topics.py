@@ -37,6 +37,17 @@ _Config = Annotated[Path | None, Parameter(name=["--config", "-c"])]
 _Set = Annotated[list[str] | None, Parameter(name="--set", negative="")]
 
 
+def _has_none(settings: Settings) -> bool:
+    """Say so if the log is of a kind that has no topics."""
+    if settings.ingest.broker_type != "redis":
+        return False
+    _out().print(
+        "Nothing to make: the log is in Redis (ingest.broker_type), where the first that opens it "
+        "makes it."
+    )
+    return True
+
+
 @app.command(name="plan")
 def plan_command(*, config: _Config = None, set_: _Set = None) -> int:
     """Show what separates the topics from those wanted; change nothing.
@@ -52,6 +63,8 @@ def plan_command(*, config: _Config = None, set_: _Set = None) -> int:
         Any other setting, as `key=value`; may be given several times.
     """
     settings = load(config, flags=pairs(set_ or []))
+    if _has_none(settings):
+        return 0
     wanted = wanted_topics(settings)
     changes = KafkaTopics(kafka_address(settings)).plan(wanted)
     _show(wanted, changes)
@@ -73,6 +86,8 @@ def apply_command(*, config: _Config = None, set_: _Set = None) -> None:
         Any other setting, as `key=value`; may be given several times.
     """
     settings = load(config, flags=pairs(set_ or []))
+    if _has_none(settings):
+        return
     _apply(KafkaTopics(kafka_address(settings)), wanted_topics(settings))
 
 

@@ -3,6 +3,7 @@
 Records then wait in the log, where waiting costs nothing; the group still sees a member at work.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -75,8 +76,9 @@ class HeldSubscription:
         return self._subscription.end_offsets()
 
     def commit(self, offsets: Mapping[int, int]) -> None:
-        """Tell the log's own tools how far this consumer is."""
-        self._subscription.commit(offsets)
+        """Tell the log's own tools how far this consumer is, if they can be reached."""
+        with contextlib.suppress(Transient):
+            self._subscription.commit(offsets)
 
     def close(self) -> None:
         """Give every partition up and leave the group."""

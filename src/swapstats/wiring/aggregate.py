@@ -5,8 +5,6 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from swapstats import __version__
-from swapstats.adapters.kafka.dead_letters import KafkaDeadLetters
-from swapstats.adapters.kafka.subscription import KafkaSubscription
 from swapstats.adapters.nats.publisher import NatsTokenPublisher
 from swapstats.adapters.redis.cluster_facts import RedisClusterFacts
 from swapstats.adapters.redis.hot_store import RedisHotStore
@@ -17,10 +15,16 @@ from swapstats.observability.metrics import Metrics
 from swapstats.observability.metrics_server import MetricsServer
 from swapstats.observability.stream_figures import StreamFigures
 from swapstats.ports.swap_subscription import PartitionOwner, SwapSubscription
+from swapstats.roles.aggregator.known_pairs import KnownPairs
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.publisher import ShardPublisher
 from swapstats.roles.aggregator.run import Aggregator
-from swapstats.roles.guarded import GuardedCheckpoints, GuardedHotStore, GuardedLetters
+from swapstats.roles.guarded import (
+    GuardedCheckpoints,
+    GuardedHotStore,
+    GuardedLetters,
+    GuardedPairs,
+)
 from swapstats.roles.held_subscription import HeldSubscription
 from swapstats.roles.patient_letters import PatientLetters, SavedAfterLetters
 from swapstats.roles.service_time import ServiceTime
@@ -31,20 +35,17 @@ from swapstats.wiring.archiving import group_archiver
 from swapstats.wiring.brokers import (
     checkpoint_store,
     first_start,
-    kafka_address,
     nats_servers,
+    pair_memory,
     redis_url,
-    subscription_options,
 )
 from swapstats.wiring.embedded import shard_rules
 from swapstats.wiring.guards import Guards
 from swapstats.wiring.service import RunFlags
+from swapstats.wiring.transport import transport
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
-
-LETTERS_DELIVERY_MS: Final = 10_000
-"""How long dead letters wait for their acknowledgement before they are put again."""
 
 _LOOK_S: Final = 1.0
 
@@ -70,7 +71,9 @@ class AggregateService:
         self._metrics = metrics or Metrics()
         self._guards = Guards(settings, self._clock, self._log)
         self._feed: NatsTokenPublisher | None = None
+        self._transport = transport(settings)
         self._held: HeldSubscription | None = None
+        self._pairs = KnownPairs()
 
     def run(self, stop: threading.Event) -> None:
         """Live until `stop` is set.
@@ -81,6 +84,7 @@ class AggregateService:
         with contextlib.ExitStack() as opened:
             warm()  # a spare one takes over in an instant, not after loading its kernels
             key = self._agree(opened)
+            self._transport.prepare()
             publisher, letters = self._publisher(opened), self._letters(opened)
             aggregator = self._open(opened, key, publisher, letters)
             health = self._health(aggregator, publisher, letters)
@@ -118,7 +122,8 @@ class AggregateService:
         while not ended.wait(_LOOK_S):
             status = aggregator.status
             partitions = [place.partition for place in status.places]
-            now = (partitions, status.ready, aggregator.problem or publisher.problem)
+            trouble = aggregator.problem or publisher.problem or self._pairs.problem
+            now = (partitions, status.ready, trouble)
             health.look()
             if now[0] != told[0]:
                 self._log.info("partitions", owned=partitions)
@@ -147,6 +152,7 @@ class AggregateService:
             self._settings.observability.no_progress_ms,
             self._waits_for,
             lambda: (0, 0) if feed is None else (feed.sent, feed.dropped),
+            lambda: self._pairs.passed_over,
         )
 
     def _waits_for(self) -> str:
@@ -163,22 +169,24 @@ class AggregateService:
         checkpoints = opened.enter_context(contextlib.closing(checkpoint_store(settings)))
         guarded = GuardedCheckpoints(checkpoints, self._guards.breaker("checkpoints"))
         store = SavedAfterLetters(guarded, letters)
-        address = kafka_address(settings)
+        memory = pair_memory(settings)
+        if memory is not None:
+            opened.callback(memory.close)
+            self._pairs = KnownPairs(GuardedPairs(memory, self._guards.breaker("pairs")))
         archiver = group_archiver(
-            opened, settings, self._clock, self._metrics, self._guards, self._log
+            opened,
+            settings,
+            self._transport.open_reader,
+            self._clock,
+            self._metrics,
+            self._guards,
+            self._log,
         )
         partitions = settings.ingest.topic_cfg.partitions
         rules = shard_rules(settings)
 
         def subscribe(owner: PartitionOwner) -> SwapSubscription:
-            subscription = KafkaSubscription(
-                address,
-                settings.ingest.topic,
-                settings.ingest.group_id,
-                owner,
-                subscription_options(settings),
-            )
-            held = HeldSubscription(subscription, lambda: letters.has_room)
+            held = HeldSubscription(self._transport.subscribe(owner), lambda: letters.has_room)
             self._guards.link("log", lambda: not held.is_away)
             self._held = held
             return held
@@ -199,6 +207,7 @@ class AggregateService:
                 rebuild=self._flags.rebuild,
             ),
             archiver=archiver,
+            pairs=self._pairs,
             on_restored=self._time.go_on_from,
         )
 
@@ -220,14 +229,7 @@ class AggregateService:
 
     def _letters(self, opened: contextlib.ExitStack) -> PatientLetters:
         """Make what carries dead letters to their topic, and start it."""
-        topic = self._settings.ingest.topic
-        store = opened.enter_context(
-            contextlib.closing(
-                KafkaDeadLetters(
-                    kafka_address(self._settings), topic, delivery_ms=LETTERS_DELIVERY_MS
-                )
-            )
-        )
+        store = opened.enter_context(contextlib.closing(self._transport.open_letters()))
         letters = PatientLetters(GuardedLetters(store, self._guards.breaker("dead letters")))
         letters.start()
         opened.callback(letters.close)

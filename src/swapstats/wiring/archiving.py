@@ -11,7 +11,6 @@ import msgspec
 from swapstats.adapters.clickhouse.status import archive_status
 from swapstats.adapters.embedded.database import Durability
 from swapstats.adapters.embedded.journal import EmbeddedArchiveJournal
-from swapstats.adapters.kafka.log import KafkaSwapLogReader
 from swapstats.adapters.kafka.migrate import COPY_ENDS
 from swapstats.adapters.redis.journal import RedisArchiveJournal
 from swapstats.errors import InvariantBroken
@@ -32,7 +31,7 @@ from swapstats.wiring.archive import (
     batch_limits,
     open_archive,
 )
-from swapstats.wiring.brokers import kafka_address, redis_url
+from swapstats.wiring.brokers import redis_url
 from swapstats.wiring.embedded import EmbeddedStores
 from swapstats.wiring.guards import Guards
 
@@ -94,6 +93,7 @@ def embedded_archiver(
 def group_archiver(
     opened: ExitStack,
     settings: Settings,
+    open_reader: Callable[[], SwapLogReader],
     clock: Clock,
     metrics: Metrics,
     guards: Guards,
@@ -106,6 +106,7 @@ def group_archiver(
     Args:
         opened: releases all of it.
         settings: the effective settings.
+        open_reader: opens the log.
         clock: both clocks.
         metrics: what is measured.
         guards: makes the breakers.
@@ -120,7 +121,7 @@ def group_archiver(
     opened.callback(archive.close)
     journal = RedisArchiveJournal(redis_url(settings), settings.stores.redis.prefix)
     opened.callback(journal.close)
-    reader = KafkaSwapLogReader(kafka_address(settings), topic)
+    reader = open_reader()
     opened.callback(reader.close)
     archiver = Archiver(
         GuardedArchive(archive, guards.breaker("archive")),

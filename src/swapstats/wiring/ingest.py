@@ -6,6 +6,7 @@ written when the brokers are back, at most twice.
 
 import asyncio
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -14,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapstats import __version__
-from swapstats.adapters.kafka.log import KafkaSwapLog
 from swapstats.adapters.system_clock import SystemClock
-from swapstats.errors import Rejected, Transient
+from swapstats.errors import Rejected, StoreFull, Transient
 from swapstats.model.record import MessageBlock, RecordBatch
 from swapstats.observability.health_pages import health_pages
 from swapstats.observability.logs import Logs
@@ -28,17 +28,22 @@ from swapstats.ports.swap_log import SwapLog
 from swapstats.roles.ingest import Ingest
 from swapstats.roles.ingest_state import IngestWatch
 from swapstats.settings import Settings
-from swapstats.wiring.brokers import PLACING_KEY, kafka_address
+from swapstats.wiring.brokers import PLACING_KEY
 from swapstats.wiring.listening import observability_servers
+from swapstats.wiring.transport import transport
 
 DELIVERY_MS: Final = 10_000
 """How long a record waits for its acknowledgement before trouble is told and it is
 written again: longer than the election of a leader takes."""
 
+FULL_WAIT_MS: Final = 1_000
+"""How long a log without room is left alone."""
+
 ATTEMPT_MS_MAX: Final = 2 * DELIVERY_MS
 """After this the client ends an attempt in any case."""
 
 _LOOK_S: Final = 1.0
+_TRIM_EVERY_LOOKS: Final = 30
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -82,17 +87,19 @@ class PatientLog:
 
         Raises:
             Transient: `give_up` was called meanwhile; the block may be in the log or not.
+            StoreFull: it was called while the log had no room.
         """
         is_troubled = False
         while True:
             self._watch.began()
             try:
                 self._log.append(block, partitions, append_ms, positions)
-            except Transient as error:
+            except (Transient, StoreFull) as error:
                 is_troubled = True
                 self._watch.failed(str(error))
                 self._on_trouble(str(error))
-                if self._given_up.wait(error.retry_after_ms / 1_000):
+                wait_ms = error.retry_after_ms if isinstance(error, Transient) else FULL_WAIT_MS
+                if self._given_up.wait(wait_ms / 1_000):
                     raise
             else:
                 self._watch.acknowledged()
@@ -140,6 +147,7 @@ class IngestService:
         self._clock = SystemClock()
         self._metrics = metrics or Metrics()
         self._troubled = False
+        self._transport = transport(settings)
 
     async def run(
         self, sources: list[Source], stop: asyncio.Event, on_started: Callable[[], None]
@@ -159,7 +167,8 @@ class IngestService:
         settings = self._settings
         with contextlib.ExitStack() as opened:
             watch = self._watch()
-            log = PatientLog(await asyncio.to_thread(self._open_log), self._note_trouble, watch)
+            opening = asyncio.to_thread(self._transport.open_log, DELIVERY_MS)
+            log = PatientLog(await opening, self._note_trouble, watch)
             opened.callback(log.close)
             pages = health_pages(watch.health, watch.state)
             for server in observability_servers(settings, self._metrics, self._log, pages):
@@ -172,7 +181,7 @@ class IngestService:
             self._metrics.set_ready("ingest", True)
             self._log.info("started", version=__version__, topic=settings.ingest.topic)
             on_started()
-            looking = asyncio.create_task(self._look(watch))
+            looking = asyncio.create_task(self._look(watch, log))
             opened.callback(looking.cancel)
             await self._work(ingest, log, sources, stop)
             self._log.info("stopped")
@@ -184,23 +193,25 @@ class IngestService:
             self._metrics.ingest_ack_latency_ms.observe,
         )
 
-    async def _look(self, watch: IngestWatch) -> None:
-        """Once a second: what waits, and how the log does."""
+    async def _look(self, watch: IngestWatch, log: PatientLog) -> None:
+        """Once a second: what waits, and how the log does; now and then: its oldest records."""
         figures = RoleFigures(self._metrics)
-        while True:
+        for looks in itertools.count():
+            if looks % _TRIM_EVERY_LOOKS == 0:
+                await asyncio.to_thread(self._trim, log)
             self._metrics.ingest_unacked_seconds.set(watch.unacked_ms() / 1_000)
             figures.dependencies(watch.state().dependencies)
             await asyncio.sleep(_LOOK_S)
 
-    def _open_log(self) -> KafkaSwapLog:
-        settings = self._settings
-        return KafkaSwapLog(
-            kafka_address(settings),
-            settings.ingest.topic,
-            PLACING_KEY,
-            settings.ingest.topic_cfg.partitions,
-            delivery_ms=DELIVERY_MS,
-        )
+    def _trim(self, log: PatientLog) -> None:
+        """Drop what is older than the log keeps, if that is left to its writer."""
+        if self._transport.kept_ms is None:
+            return
+        before_ms = self._clock.wall_ms() - self._transport.kept_ms
+        with contextlib.suppress(Transient):  # the next write says so
+            dropped = log.trim(before_ms, 0, log.end_offsets())
+            if dropped:
+                self._log.info("trimmed", records=dropped)
 
     async def _work(
         self, ingest: Ingest, log: PatientLog, sources: list[Source], stop: asyncio.Event

@@ -4,13 +4,14 @@ import contextlib
 from dataclasses import dataclass
 from typing import Self
 
-from swapstats.adapters.kafka.log import KafkaSwapLogReader
 from swapstats.adapters.redis.cluster_facts import RedisClusterFacts
 from swapstats.core.hash_key import HashKey
 from swapstats.model.record import RecordBatch
+from swapstats.ports.swap_log import SwapLogReader
 from swapstats.settings import Settings
 from swapstats.wiring.auditing import Auditor
-from swapstats.wiring.brokers import checkpoint_store, kafka_address, redis_url
+from swapstats.wiring.brokers import checkpoint_store, redis_url
+from swapstats.wiring.transport import transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class ServerReaders:
         with contextlib.ExitStack() as opened:
             facts = RedisClusterFacts(redis_url(settings), settings.stores.redis.prefix)
             opened.callback(facts.close)
-            log = KafkaSwapLogReader(kafka_address(settings), settings.ingest.topic)
+            log = transport(settings).open_reader()
             opened.callback(log.close)
             checkpoints = checkpoint_store(settings)
             opened.callback(checkpoints.close)
@@ -52,7 +53,7 @@ class ServerReaders:
 class _BrokerLog:
     """The log as an auditor reads it; a broker checks its records itself."""
 
-    def __init__(self, log: KafkaSwapLogReader) -> None:
+    def __init__(self, log: SwapLogReader) -> None:
         self._log = log
 
     def start_offsets(self) -> list[int]:
