@@ -73,7 +73,7 @@ def test_the_kind_of_broker_chooses() -> None:
 )
 def test_what_a_log_in_redis_cannot_be(flags: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        transport(settings_of(**{"addr": "redis:1"} | flags))  # type: ignore[arg-type]
+        transport(settings_of(**{"addr": "redis:1"} | flags))
 
 
 def test_how_long_records_are_kept() -> None:

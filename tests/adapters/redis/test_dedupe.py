@@ -129,6 +129,19 @@ def test_a_pair_is_forgotten_after_the_horizon(
         RedisDedupe(redis_url, prefix, 0)
 
 
+def test_what_was_told_of_a_duplicate_is_told_for_as_long(
+    dedupe: RedisDedupe, line: RedisLine, prefix: str
+) -> None:
+    history = [(1, 1, 1, 0), (2, 1, 1, 0)]
+    assert decide(dedupe, history[:1]) == [NEW]
+    (key,) = line.call("KEYS", f"*{prefix}*")
+    line.call("PEXPIRE", key, 60_000)  # as if most of the horizon had passed
+    assert decide(dedupe, history[:1]) == [NEW]
+    assert line.call("PTTL", key) <= 60_000
+    assert decide(dedupe, history[1:]) == [DUPLICATE]
+    assert line.call("PTTL", key) > 60_000
+
+
 def test_redis_away_is_transient(prefix: str) -> None:
     away = f"redis://127.0.0.1:{free_port()}/0"
     with (

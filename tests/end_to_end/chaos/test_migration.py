@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from swapstats.adapters.kafka.log import KafkaSwapLog
 from swapstats.core.column_recount import ColumnRecount
 from swapstats.errors import UsageError
 from swapstats.model.window import WindowSpec
+from swapstats.ports.swap_log import SwapLogReader
 from swapstats.settings import Settings, load
 from swapstats.testing.eventually import eventually
 from swapstats.wiring.brokers import kafka_address
@@ -202,7 +204,7 @@ def some_keys(deployment: Deployment) -> list[str]:
 
 
 def both_recounted(
-    logs: list[KafkaSwapLog], spec: WindowSpec, t_ms: int, max_ahead_ms: int
+    logs: Sequence[SwapLogReader], spec: WindowSpec, t_ms: int, max_ahead_ms: int
 ) -> dict[str, Any]:
     """Recount several logs as if they were one; what both hold is recognised."""
     recount = ColumnRecount(spec, t_ms, ANY_KEY, max_ahead_ms, 0, refuses_late=False)

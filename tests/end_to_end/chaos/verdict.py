@@ -13,9 +13,9 @@ from tests.end_to_end.chaos.seen import Seen
 from tests.end_to_end.service_process import swapstats
 from tests.end_to_end.stack_roles import MarketFeed, as_stats, recounted
 
-from swapstats.adapters.kafka.log import KafkaSwapLog
 from swapstats.cli.answers import read_answer
 from swapstats.model.stats import WindowStats
+from swapstats.ports.swap_log import SwapLogReader
 from swapstats.settings import Settings
 from swapstats.wiring.server_reading import ServerReaders
 
@@ -82,7 +82,7 @@ def _messages(feed: MarketFeed) -> Iterable[bytes]:
 
 
 def expect_windows(
-    deployment: Deployment, settings: Settings, log: KafkaSwapLog, names: Iterable[str]
+    deployment: Deployment, settings: Settings, log: SwapLogReader, names: Iterable[str]
 ) -> tuple[int, int]:
     """Every window of every token at these APIs is what the log says; returns (tokens, windows)."""
     names = list(names)

@@ -215,14 +215,14 @@ class FullPairs(MemoryPairs):
 def test_what_an_earlier_life_knew_is_waited_for() -> None:
     shard = Shard(ONE, 1)
     piece = Piece(batch_of(0, swap(1, START_MS)), MOMENT_MS)
-    for memory in (MemoryPairs(lambda: True), FullPairs()):
-        pairs = KnownPairs(memory)
+    away, full = KnownPairs(MemoryPairs(lambda: True)), KnownPairs(FullPairs())
+    for pairs in (away, full):
         with pytest.raises(Transient, match="before a crash"):
             pairs.apply(shard, replace(piece, step=ReplayStep(1, MOMENT_MS, True, left_out=True)))
         assert pairs.passed_over == 0
     assert shard.next_offset == 0
-    assert pairs.apply(shard, piece).counters["too_old"] == 1
-    assert pairs.passed_over == 1
+    assert full.apply(shard, piece).counters["too_old"] == 1
+    assert full.passed_over == 1
 
 
 def test_without_a_memory_nothing_is_asked() -> None:
