@@ -95,8 +95,9 @@ class Ingest:
         "broker_type",
         choice("embedded", "kafka", "redpanda", "redis"),
         "embedded",
-        "Where the log is: in `data.dir`, for `swapstats run` alone; on brokers, for `swapstats run`, "
-        "`ingest`, `aggregate`, `serve` and `topics`; or in streams of `stores.redis`, for the same.",
+        "Where the log is: in `data.dir`, for `swapstats run` alone; on brokers, for `swapstats "
+        "run`, `ingest`, `aggregate`, `serve` and `topics`; or in streams of `stores.redis`, for "
+        "the same.",
     )
     embedded_fallback: bool = key(
         "embedded_fallback",
