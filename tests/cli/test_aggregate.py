@@ -11,7 +11,12 @@ def test_help_reads_like_a_manual() -> None:
 
 
 def test_what_is_missing_is_one_line() -> None:
-    done = swapstats("aggregate", "--set", "ingest.broker_type=kafka")
-    assert done.returncode != 0
-    assert "stores.redis.addr" in done.stderr
+    brokers = ("--set", "ingest.broker_type=kafka")
+    for given, missing in (
+        (brokers, "ingest.brokers"),
+        ((*brokers, "--set", "ingest.brokers=127.0.0.1:1"), "stores.redis.addr"),
+    ):
+        done = swapstats("aggregate", *given)
+        assert done.returncode != 0
+        assert missing in done.stderr
     assert "Traceback" not in done.stderr

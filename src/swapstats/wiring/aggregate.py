@@ -10,6 +10,7 @@ from swapstats.adapters.redis.cluster_facts import RedisClusterFacts
 from swapstats.adapters.redis.hot_store import RedisHotStore
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.core.hash_key import HashKey
+from swapstats.errors import Transient
 from swapstats.observability.logs import Logs
 from swapstats.observability.metrics import Metrics
 from swapstats.observability.metrics_server import MetricsServer
@@ -76,39 +77,73 @@ class AggregateService:
         self._pairs = KnownPairs()
 
     def run(self, stop: threading.Event) -> None:
-        """Live until `stop` is set.
+        """Live until `stop` is set; a start waits for servers that are away.
 
         Raises:
             SwapstatsError: what made it fail.
         """
-        with contextlib.ExitStack() as opened:
-            warm()  # a spare one takes over in an instant, not after loading its kernels
-            key = self._agree(opened)
-            self._transport.prepare()
-            publisher, letters = self._publisher(opened), self._letters(opened)
-            aggregator = self._open(opened, key, publisher, letters)
-            health = self._health(aggregator, publisher, letters)
-            if self._settings.metrics.prometheus is not None:
-                address = str(self._settings.metrics.prometheus)
-                server = MetricsServer(self._metrics.registry, address, health.pages)
-                opened.callback(server.close)
-                self._log.info("metrics", address=server.address)
-            self._log.info("started", version=__version__, group=self._settings.ingest.group_id)
-            ended = threading.Event()
-            watch = threading.Thread(
-                target=self._watch,
-                args=(aggregator, publisher, health, ended),
-                name="watch",
-                daemon=True,
-            )
-            watch.start()
-            try:
-                aggregator.run(stop)
-            finally:
-                aggregator.leave()
-                ended.set()
-                watch.join()
-            self._log.info("stopped")
+        warm()  # a spare one takes over in an instant, not after loading its kernels
+        waits = ""
+        while not stop.is_set():
+            with contextlib.ExitStack() as opened:
+                try:
+                    aggregator, publisher, health = self._open_all(opened)
+                except Transient as error:
+                    waits = self._tell_wait(waits, str(error))
+                    stop.wait(_LOOK_S)
+                    continue
+                self._live(aggregator, publisher, health, stop)
+        self._log.info("stopped")
+
+    def _tell_wait(self, told: str, said: str) -> str:
+        """Tell what a start waits for, once; returns it."""
+        if said != told:
+            self._log.warning("waiting for servers", error=said)
+        return said
+
+    def _open_all(
+        self, opened: contextlib.ExitStack
+    ) -> tuple[Aggregator, ShardPublisher, AggregateHealth]:
+        """Open everything.
+
+        Raises:
+            Transient: a server is away; what was opened is released by the stack.
+        """
+        self._guards = Guards(self._settings, self._clock, self._log)
+        key = self._agree(opened)
+        self._transport.prepare()
+        publisher, letters = self._publisher(opened), self._letters(opened)
+        aggregator = self._open(opened, key, publisher, letters)
+        opened.callback(aggregator.leave)
+        health = self._health(aggregator, publisher, letters)
+        if self._settings.metrics.prometheus is not None:
+            address = str(self._settings.metrics.prometheus)
+            server = MetricsServer(self._metrics.registry, address, health.pages)
+            opened.callback(server.close)
+            self._log.info("metrics", address=server.address)
+        self._log.info("started", version=__version__, group=self._settings.ingest.group_id)
+        return aggregator, publisher, health
+
+    def _live(
+        self,
+        aggregator: Aggregator,
+        publisher: ShardPublisher,
+        health: AggregateHealth,
+        stop: threading.Event,
+    ) -> None:
+        ended = threading.Event()
+        watch = threading.Thread(
+            target=self._watch,
+            args=(aggregator, publisher, health, ended),
+            name="watch",
+            daemon=True,
+        )
+        watch.start()
+        try:
+            aggregator.run(stop)
+        finally:
+            ended.set()
+            watch.join()
 
     def _watch(
         self,
