@@ -19,4 +19,4 @@ def test_what_is_missing_is_one_line() -> None:
         done = swapstats("aggregate", *given)
         assert done.returncode != 0
         assert missing in done.stderr
-    assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr
