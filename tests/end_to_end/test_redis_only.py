@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.end_to_end.service_process import swapstats
-from tests.end_to_end.stack_roles import LogFeed
+from tests.end_to_end.stack_roles import LogFeed, RoleProcess
 from tests.end_to_end.test_servers import WAIT_MS, Deployment
 
 from swapstats.adapters.clickhouse.extra import is_installed
@@ -23,6 +23,12 @@ from swapstats.testing.eventually import eventually
 from swapstats.wiring.brokers import PLACING_KEY, log_prefix
 
 PARTITIONS = 6
+
+
+def owned(aggregator: RoleProcess) -> list[int]:
+    """The partitions it has, by what it said last."""
+    told: list[int] = aggregator.events("partitions")[-1]["owned"]
+    return told
 
 
 @pytest.fixture
@@ -91,6 +97,13 @@ def test_two_of_each_and_one_is_killed(redis: RedisServer, config: Path, tmp_pat
             eventually(
                 lambda: letters.counts() == {"malformed_json": 7}, WAIT_MS, "letters to be kept"
             )
+        redis.kill()
+        for one in deployment.aggregators:
+            eventually(lambda one=one: owned(one) == [], WAIT_MS, "leases to run out")
+        redis.start()
+        market.write(10)
+        eventually(deployment.caught_up, WAIT_MS, "all to go on")
+        deployment.expect_right()
         audit = swapstats("audit", "--config", config)
         assert (audit.returncode, "no difference" in audit.stdout) == (0, True), audit.stdout
         for process in (*deployment.aggregators, *deployment.apis):

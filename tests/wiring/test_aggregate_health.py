@@ -253,8 +253,12 @@ def test_without_redis_records_go_on_and_after_it_all_is_whole(world: World, how
         )
     finally:
         redis.resume() if how == "paused" else redis.start()
-    world.feed.write(1)  # pairs are asked again with the next records
-    eventually(lambda: set(life.states().values()) == {"closed"}, WAIT_MS, "all in use")
+    # Pairs are asked again with the next records.
+    eventually(
+        lambda: world.feed.write(1) and set(life.states().values()) == {"closed"},
+        WAIT_MS,
+        "all in use",
+    )
     eventually(lambda: world.heads() == world.ends(), WAIT_MS, "all to be published")
     for figure in ("dependency_opens_total", "dependency_refused_total"):
         life.counted(figure, name="hot store")
