@@ -20,7 +20,7 @@ CATCH_UP_MS = 120_000
 def survive(directory: Path, seed: int, seconds: int, rate: int) -> None:
     """Run a plan to its end and prove everything."""
     seen, say = Seen(), Progress()
-    with Deployment(directory, seed, brokers=3, rate=rate) as deployment:
+    with Deployment(directory, seed, brokers=3, rate=rate, archive=True) as deployment:
         plan = plan_outages(seed, seconds, session_ms=deployment.settings.ingest.session_timeout_ms)
         deployment.ready()
         say(f"seed {seed}: {len(plan)} outages in {seconds} s")
