@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,10 @@ def owned(aggregator: RoleProcess) -> list[int]:
     """The partitions it has, by what it said last."""
     told: list[int] = aggregator.events("partitions")[-1]["owned"]
     return told
+
+
+def owns_nothing(aggregator: RoleProcess) -> bool:
+    return owned(aggregator) == []
 
 
 @pytest.fixture
@@ -99,7 +104,7 @@ def test_two_of_each_and_one_is_killed(redis: RedisServer, config: Path, tmp_pat
             )
         redis.kill()
         for one in deployment.aggregators:
-            eventually(lambda one=one: owned(one) == [], WAIT_MS, "leases to run out")
+            eventually(partial(owns_nothing, one), WAIT_MS, "leases to run out")
         redis.start()
         market.write(10)
         eventually(deployment.caught_up, WAIT_MS, "all to go on")

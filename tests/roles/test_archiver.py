@@ -11,7 +11,7 @@ from tests.roles.test_archive_lane import records
 from swapstats.adapters.embedded.journal import EmbeddedArchiveJournal
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.core.archive_batcher import BatchLimits
-from swapstats.errors import StoreError, Transient
+from swapstats.errors import InvariantBroken, StoreError, Transient
 from swapstats.ports.archive import ArchiveBatch
 from swapstats.roles.archiver import Archiver
 from swapstats.testing.eventually import eventually
@@ -100,20 +100,38 @@ def test_an_archive_that_is_away_makes_the_offering_wait_and_loses_nothing(
     assert [row[1] for row in archive.raw] == list(range(offset))
 
 
-def test_what_the_archive_refuses_for_good_is_raised_from_every_call(
+def test_what_the_archive_refuses_waits_until_it_is_mended(
     journal: EmbeddedArchiveJournal,
 ) -> None:
-    archive = Refusing()
+    archive, clock = Refusing(), ManualClock(1_000_000)
     archive.error = StoreError("no such table")
+    archiver = Archiver(archive, journal, clock)
+    archiver.resume(0, 1, 0)
+    archiver.offer(0, records(0, 5), all_rows(5), 1_000)
+    archiver.ask_flush(0, 5)
+    archiver.step()
+    assert archiver.problem == "no such table"
+    assert archiver.has_room()
+    assert archiver.flushed_offset(0) == 0
+    archive.error = None
+    while archiver.flushed_offset(0) < 5:
+        clock.advance(archiver.step())
+    assert archiver.problem == ""
+    assert len(archive.raw) == 5
+
+
+def test_what_ends_the_work_is_raised_from_every_call(journal: EmbeddedArchiveJournal) -> None:
+    archive = Refusing()
+    archive.error = InvariantBroken("no such table")
     archiver = Archiver(archive, journal, SystemClock())
     archiver.resume(0, 1, 0)
     archiver.start()
     archiver.offer(0, records(0, 5), all_rows(5), 1_000)
-    with pytest.raises(StoreError):
+    with pytest.raises(InvariantBroken):
         archiver.flush(0, 5, WAIT_MS)
-    with pytest.raises(StoreError):
+    with pytest.raises(InvariantBroken):
         archiver.has_room()
-    with pytest.raises(StoreError):
+    with pytest.raises(InvariantBroken):
         archiver.stop()
 
 

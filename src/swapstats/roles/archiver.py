@@ -24,8 +24,9 @@ the newest row is taken as archived, and the range up to that row is verified as
 
 What is done with a batch, in this order, each step repeatable after a crash before the next one:
 decide it, write its note (fenced by epoch), insert it under the name of its bounds, mark the note.
-A batch of an earlier life whose name the archive may have forgotten is verified instead. Any error
-but `Transient` ends the thread and is raised from every call here.
+A batch of an earlier life whose name the archive may have forgotten is verified instead. What the
+archive cannot take or refuses is put again, and waits meanwhile; any other error but `Transient`
+ends the thread and is raised from every call here.
 """
 
 import math
@@ -37,7 +38,7 @@ from typing import Final
 import msgspec
 
 from swapstats.core.archive_batcher import BatchLimits
-from swapstats.errors import Fenced, Transient
+from swapstats.errors import Fenced, StoreError, Transient
 from swapstats.model.effects import ArchiveRows
 from swapstats.model.record import RecordBatch
 from swapstats.ports.archive import (
@@ -56,6 +57,7 @@ from swapstats.roles.log_range import read_range
 QUEUE_BYTES_MAX: Final = 64 << 20
 DECISION_BYTES_MAX: Final = 512 << 20
 """About 80 million records: seven hours at 3,000 a second."""
+REFUSED_RETRY_MS: Final = 10_000
 NAME_SPAN_MS: Final = 600_000
 """How long after its note a batch may be sent again under its name: half of what the default
 number of remembered blocks covers at 20 inserts a second."""
@@ -90,6 +92,7 @@ class Archiver:
     Attributes:
         failure: what ended the thread, if anything did.
         stale_notes: notes refused because a higher epoch exists.
+        problem: why rows wait now; empty if they do not.
     """
 
     def __init__(
@@ -127,6 +130,7 @@ class Archiver:
         self._thread: threading.Thread | None = None
         self.failure: BaseException | None = None
         self.stale_notes = 0
+        self.problem = ""
 
     def resume(
         self, partition: int, epoch: int, from_offset: int, *, accept_gap: bool = False
@@ -218,15 +222,7 @@ class Archiver:
                 return False
             lane.flush_to = max(lane.flush_to, offset)
             self._wake.set()
-            self._changed.wait_for(
-                lambda: (
-                    lane.closed_offset >= offset
-                    or lane.is_released
-                    or self._stop.is_set()
-                    or self.failure is not None
-                ),
-                timeout_ms / 1_000,
-            )
+            self._changed.wait_for(lambda: self._is_settled(lane, offset), timeout_ms / 1_000)
         self._raise_failure()
         return lane.closed_offset >= offset
 
@@ -283,6 +279,7 @@ class Archiver:
                 return due_ms - now_ms
             self._carry(lane, now_ms)
         except Transient as error:
+            self.problem = str(error)
             self._observer.failed(-1 if lane is None else lane.partition, str(error))
             self._retry_ms = now_ms + error.retry_after_ms
         except Fenced:
@@ -331,18 +328,35 @@ class Archiver:
         self._journal.note(batch.note)
         self._faults("archive.noted")
         if not batch.note.inserted:
-            if batch.note.doubtful or self._is_forgotten(batch):
-                self._archive.verify(batch)
-            else:
-                self._archive.insert(batch)
+            self._put(batch)
             self._faults("archive.inserted")
             self._journal.note(msgspec.structs.replace(batch.note, inserted=True))
             self._faults("archive.marked")
             took_ms = (time.perf_counter() - began) * 1_000
             self._observer.flushed(lane.partition, len(batch.run), took_ms)
+        self.problem = ""
         with self._changed:
             lane.landed()
             self._changed.notify_all()
+
+    def _is_settled(self, lane: ArchiveLane, offset: int) -> bool:
+        is_over = lane.is_released or self._stop.is_set() or self.failure is not None
+        return is_over or lane.closed_offset >= offset
+
+    def _put(self, batch: ArchiveBatch) -> None:
+        """Bring rows into the archive.
+
+        Raises:
+            Transient: they are to be put again; what is refused, after a while: a dropped table
+                or a changed password is mended outside, and windows do not depend on it.
+        """
+        try:
+            if batch.note.doubtful or self._is_forgotten(batch):
+                self._archive.verify(batch)
+            else:
+                self._archive.insert(batch)
+        except StoreError as error:
+            raise Transient(str(error), REFUSED_RETRY_MS) from error
 
     def _is_forgotten(self, batch: ArchiveBatch) -> bool:
         """True if the archive may have forgotten the batch's name since it was noted."""

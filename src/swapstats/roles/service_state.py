@@ -70,8 +70,8 @@ class ServiceWatch:
         """The part of `/api/status` that the API cannot know by itself."""
         status = self._aggregator.status
         notes = self.notes[-NOTES_MAX:]
-        if self._time.held is not None:
-            notes = [self._time.held, *notes]
+        problem = self._aggregator.problem
+        notes = [said for said in (self._time.held, problem) if said] + notes
         return ServiceState(
             source=self._source(),
             partitions=tuple(

@@ -47,6 +47,11 @@ class Archiving:
         """False while so much waits for the archive that nothing more may be applied."""
         return self._archiver is None or self._archiver.has_room()
 
+    @property
+    def problem(self) -> str:
+        """Why rows wait for the archive now; empty if they do not."""
+        return "" if self._archiver is None else self._archiver.problem
+
     def take_over(self, owned: OwnedShard) -> None:
         """Own a shard's part of the archive, before anything is applied.
 

@@ -268,7 +268,8 @@ class Aggregator:
     def _read(self, wait_ms: int) -> list[RecordBatch]:
         """Take what came; nothing while so much waits for the archive that more may not come."""
         hold = not self.archiving.has_room
-        self._problems["archive"] = "the archive is too far behind to go on" if hold else ""
+        behind = "the archive is too far behind to go on"
+        self._problems["archive"] = behind if hold else self.archiving.problem
         self._problems["log"] = ""
         try:
             return self._subscription.poll(wait_ms, hold=hold)
