@@ -25,8 +25,7 @@ the newest row is taken as archived, and the range up to that row is verified as
 What is done with a batch, in this order, each step repeatable after a crash before the next one:
 decide it, write its note (fenced by epoch), insert it under the name of its bounds, mark the note.
 A batch of an earlier life whose name the archive may have forgotten is verified instead. What the
-archive cannot take or refuses is put again, and waits meanwhile; any other error but `Transient`
-ends the thread and is raised from every call here.
+archive does not take waits and is put again; other errors end the thread and are raised here.
 """
 
 import math
