@@ -3,13 +3,12 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.end_to_end.service_process import swapstats
 from tests.end_to_end.stack_roles import LogFeed, RoleProcess
-from tests.end_to_end.test_servers import WAIT_MS, Deployment
+from tests.end_to_end.test_servers import Deployment
 
 from swapstats.adapters.clickhouse.extra import is_installed
 from swapstats.adapters.redis.dead_letters import RedisDeadLetterReader
@@ -24,16 +23,14 @@ from swapstats.testing.eventually import eventually
 from swapstats.wiring.brokers import PLACING_KEY, log_prefix
 
 PARTITIONS = 6
+WAIT_MS = 120_000
 
 
 def owned(aggregator: RoleProcess) -> list[int]:
     """The partitions it has, by what it said last."""
-    told: list[int] = aggregator.events("partitions")[-1]["owned"]
-    return told
-
-
-def owns_nothing(aggregator: RoleProcess) -> bool:
-    return owned(aggregator) == []
+    told = aggregator.events("partitions")
+    owned: list[int] = told[-1]["owned"] if told else []
+    return owned
 
 
 @pytest.fixture
@@ -80,11 +77,7 @@ def test_two_of_each_and_one_is_killed(redis: RedisServer, config: Path, tmp_pat
         market.write(30)
         eventually(deployment.caught_up, WAIT_MS, "both APIs to show the whole log")
         assert deployment.expect_right() > 50
-        eventually(
-            lambda: all(one.events("partitions") for one in deployment.aggregators),
-            WAIT_MS,
-            "both to own some",
-        )
+        eventually(lambda: all(map(owned, deployment.aggregators)), WAIT_MS, "both to own some")
         before = [one["offset"] for one in deployment.apis[0].status()["partitions"]]
         deployment.aggregators[0].close()
         market.write(20)
@@ -102,9 +95,11 @@ def test_two_of_each_and_one_is_killed(redis: RedisServer, config: Path, tmp_pat
             eventually(
                 lambda: letters.counts() == {"malformed_json": 7}, WAIT_MS, "letters to be kept"
             )
+        eventually(lambda: all(map(owned, deployment.aggregators)), WAIT_MS, "both to own some")
         redis.kill()
-        for one in deployment.aggregators:
-            eventually(partial(owns_nothing, one), WAIT_MS, "leases to run out")
+        eventually(
+            lambda: not any(map(owned, deployment.aggregators)), WAIT_MS, "leases to run out"
+        )
         redis.start()
         market.write(10)
         eventually(deployment.caught_up, WAIT_MS, "all to go on")
