@@ -134,3 +134,10 @@ class InvariantBroken(Fatal):
 
     Operator action: report it with the message; restart recovers from the newest checkpoint.
     """
+
+
+class NotAcquired(InvariantBroken):
+    """A store does not know the epoch that writes to it: it was never acquired there, or forgotten.
+
+    Operator action: none by itself; a store that was emptied says so elsewhere.
+    """

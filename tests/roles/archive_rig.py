@@ -106,7 +106,7 @@ class ArchivedWorld:
         width_ms: int,
         pairs: PairMemory | None = None,
     ) -> None:
-        self._pairs = KnownPairs(pairs)
+        self._pairs = KnownPairs(pairs, wait_s=0.0)
         self.left_out_again = 0
         self.chance = chance
         self.messages = messages

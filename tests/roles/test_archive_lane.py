@@ -5,7 +5,7 @@ from tests.core.test_archive_rows import APPEND_MS, all_rows, batch_of, swap
 
 from swapstats.core.archive_batcher import BatchLimits
 from swapstats.core.archive_rows import digest_of, read_rows
-from swapstats.errors import OffsetGone, SettingsMismatch
+from swapstats.errors import InvariantBroken, OffsetGone, SettingsMismatch
 from swapstats.model.effects import ArchiveRows
 from swapstats.model.record import RecordBatch
 from swapstats.ports.archive import BatchNote, JournalState
@@ -34,8 +34,19 @@ def note(first: int, end: int, *, inserted: bool) -> BatchNote:
     )
 
 
-def lane_of(from_offset: int, state: JournalState, *, accept_gap: bool = False) -> ArchiveLane:
-    return ArchiveLane(0, 2, from_offset, state, LIMITS, accept_gap=accept_gap)
+def lane_of(
+    from_offset: int,
+    state: JournalState,
+    *,
+    accept_gap: bool = False,
+    log_end: int = 0,
+    floor: int = 0,
+    doubt_end: int = 0,
+) -> ArchiveLane:
+    """A lane that was told what the archive has."""
+    lane = ArchiveLane(0, 2, from_offset, state, LIMITS, accept_gap=accept_gap, log_end=log_end)
+    lane.learn(floor, doubt_end)
+    return lane
 
 
 def offered(lane: ArchiveLane, first: int, end: int) -> None:
@@ -154,3 +165,56 @@ def test_what_was_left_out_is_noted_and_left_out_again() -> None:
     taken = cut.next_batch(0, 99)
     assert taken is not None
     assert taken.note.left_out == (8,)
+
+
+def test_nothing_is_taken_in_before_it_is_known_what_the_archive_has() -> None:
+    lane = ArchiveLane(0, 2, 0, JournalState(0, ()), LIMITS, log_end=30)
+    assert lane.is_fresh
+    offered(lane, 0, 20)
+    assert lane.batcher.next_offset == 0
+    assert lane.missing_range() is None
+    lane.learn(5, 12)
+    assert lane.closed_offset == 5
+    lane.take_in(0)
+    assert lane.due_ms(200) == 0
+    doubted = lane.next_batch(0, 99)
+    assert doubted is not None
+    assert (doubted.note.first_offset, doubted.note.next_offset) == (5, 12)
+    assert doubted.note.doubtful
+    lane.landed()
+    free = lane.next_batch(0, 99)
+    assert free is not None
+    assert (free.note.first_offset, free.note.doubtful) == (12, False)
+
+
+def test_what_a_journal_that_was_set_back_does_not_know_is_in_doubt() -> None:
+    state = JournalState(0, (note(0, 10, inserted=False),))
+    lane = lane_of(0, state, doubt_end=14)
+    offered(lane, 0, 20)
+    batches = []
+    for _ in range(3):
+        batch = lane.next_batch(0, 99)
+        assert batch is not None
+        batches.append((batch.note.first_offset, batch.note.next_offset, batch.note.doubtful))
+        lane.landed()
+    assert batches == [(0, 10, False), (10, 14, True), (14, 20, False)]
+
+
+def test_up_to_the_end_of_the_log_time_follows_append_times() -> None:
+    lane = lane_of(4, JournalState(0, (note(0, 10, inserted=True),)), log_end=30)
+    assert [step.next_offset for step in lane.steps] == [10, 30]
+    assert not lane.steps[-1].exact
+    assert lane.steps[-1].moment_ms(records(10, 20), APPEND_MS + 9) == APPEND_MS
+    assert lane_of(0, JournalState(0, ())).steps == []
+
+
+def test_other_records_than_those_decided_are_found_out() -> None:
+    lane = lane_of(0, JournalState(0, ()))
+    lane.offer(records(0, 9), all_rows(9), 500, keep_records=False)
+    assert lane.missing_range() == (0, 9)
+    with pytest.raises(InvariantBroken, match="9 records"):
+        lane.put_back(records(0, 8))
+    lane.put_back(records(0, 9))
+    lane.take_in(0)
+    assert lane.batcher.rows == 9
+    assert lane.decision_bytes == 0

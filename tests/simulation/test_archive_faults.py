@@ -9,7 +9,7 @@ from tests.roles.archive_rig import START_MS, ArchivedWorld
 from tests.roles.memory_pairs import MemoryPairs
 
 from swapstats.core.plain_decode import Swap, decode_message
-from swapstats.roles.archiver import FAULT_POINTS
+from swapstats.roles.archive_carrier import FAULT_POINTS
 from swapstats.testing.faults import Fault, FaultPlan, InjectedCrash
 from swapstats.testing.wire_streams import StreamShape, random_stream, shuffled, spelled
 

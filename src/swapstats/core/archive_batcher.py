@@ -44,7 +44,7 @@ class BatchLimits:
     rows_max: int = 50_000
     months_max: int = 50
     steps_max: int = 500
-    offsets_max: int = 200_000
+    offsets_max: int = 50_000
     inserts_per_s_max: int = 20
 
     def delay_of(self, partitions: int) -> int:

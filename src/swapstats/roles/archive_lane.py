@@ -21,7 +21,7 @@ import numpy as np
 
 from swapstats.core.archive_batcher import ArchiveBatcher, BatchDraft, BatchLimits
 from swapstats.core.archive_rows import LATE_SIGN, digest_of, read_rows
-from swapstats.errors import OffsetGone
+from swapstats.errors import InvariantBroken, OffsetGone
 from swapstats.model.effects import ArchiveRows
 from swapstats.model.record import RecordBatch
 from swapstats.ports.archive import ArchiveBatch, BatchNote, JournalState, expect_same_rows
@@ -66,6 +66,7 @@ class _Offer:
 
     first_offset: int
     next_offset: int
+    records: int
     batch: RecordBatch | None
     rows: ArchiveRows
     moment_ms: int
@@ -86,8 +87,7 @@ class ArchiveLane:
         state: what the journal holds.
         limits: of batches.
         accept_gap: True to give up a noted range that the shard will not make again.
-        doubt_end: nobody knows what the archive has between the floor and this offset: the range
-            is made as one batch, to be verified. 0 = no such range.
+        log_end: offset after the last record of the log as the shard was restored; 0 = unknown.
 
     Attributes:
         batcher: rows that wait.
@@ -99,6 +99,10 @@ class ArchiveLane:
         forget_to: notes of what lies below are not needed any more ...
         forgotten: ... and were dropped up to here.
         is_released: True once the partition was given up.
+        is_fresh: True if the journal knew nothing of the partition.
+        is_asked: True once `learn` told what the archive has; nothing is taken in before.
+        known_end: offset up to which the journal knows what the archive has.
+        log_end: as given.
 
     Raises:
         OffsetGone: a noted range that may not be inserted begins before `from_offset`.
@@ -113,7 +117,7 @@ class ArchiveLane:
         limits: BatchLimits,
         *,
         accept_gap: bool = False,
-        doubt_end: int = 0,
+        log_end: int = 0,
     ) -> None:
         self.partition = partition
         self.epoch = epoch
@@ -140,9 +144,14 @@ class ArchiveLane:
             self.given_up.append(note)
             skip_to = max(skip_to, note.next_offset)
         self.batcher = ArchiveBatcher(limits, max(from_offset, skip_to))
-        self._doubt_end = doubt_end if doubt_end > self.batcher.first_offset else 0
+        self._limits = limits
+        self._doubt_end = 0
+        self.is_fresh = not state.notes and not state.floor
+        self.is_asked = False
+        self.known_end = self._owed.next_offset if self._owed else self.batcher.first_offset
+        self.log_end = log_end
         self.closed_offset = self.batcher.first_offset
-        self.steps = _steps(state, from_offset)
+        self.steps = _steps(state, from_offset, log_end)
         self._inbox: deque[_Offer] = deque()
         # Each is written by one thread only: by the one that offers, or by the one that takes in.
         self._offered_bytes = 0
@@ -172,6 +181,20 @@ class ArchiveLane:
         owed = self._owed
         return owed.next_offset if owed is not None else self._doubt_end or None
 
+    def learn(self, floor: int, doubt_end: int) -> None:
+        """Take note of what the archive has beyond what the journal knew.
+
+        Args:
+            floor: everything below it is archived.
+            doubt_end: nobody knows what the archive has between there and this offset: the range
+                is made as one batch, to be verified.
+        """
+        if floor > self.batcher.first_offset and self._owed is None:
+            self.batcher = ArchiveBatcher(self._limits, floor)
+            self.closed_offset = floor
+        self._doubt_end = doubt_end if doubt_end > max(floor, self.known_end) else 0
+        self.is_asked = True
+
     def offer(
         self,
         batch: RecordBatch,
@@ -191,6 +214,7 @@ class ArchiveLane:
         offer = _Offer(
             int(batch.offsets[0]),
             batch.next_offset,
+            len(batch),
             batch if keep_records else None,
             rows,
             moment_ms,
@@ -202,20 +226,30 @@ class ArchiveLane:
 
     def missing_range(self) -> tuple[int, int] | None:
         """Offsets of records that were not kept and whose turn has come; None = none."""
-        if not self._inbox or not self._wants_more():
+        if not self._inbox or not self.is_asked or not self._wants_more():
             return None
         offer = self._inbox[0]
         return None if offer.batch is not None else (offer.first_offset, offer.next_offset)
 
     def put_back(self, batch: RecordBatch) -> None:
-        """Take the records of `missing_range`, read again."""
-        self._offered_bytes += len(batch.buffer)
-        self._inbox[0].batch = batch
+        """Take the records of `missing_range`, read again.
+
+        Raises:
+            InvariantBroken: they are not those that were decided.
+        """
+        offer = self._inbox[0]
+        if len(batch) != offer.records:
+            raise InvariantBroken(
+                f"Expected {offer.records} records from {offer.first_offset} to "
+                f"{offer.next_offset} of partition {self.partition}, was {len(batch)}"
+            )
+        self._taken_bytes -= len(batch.buffer)
+        offer.batch = batch
 
     def take_in(self, now_ms: int) -> None:
         """Read offered rows until a batch could be full."""
         batcher = self.batcher
-        while self._inbox and self._wants_more():
+        while self.is_asked and self._inbox and self._wants_more():
             offer = self._inbox[0]
             if offer.next_offset > batcher.next_offset:
                 if offer.batch is None:
@@ -251,7 +285,9 @@ class ArchiveLane:
         if draft is None:
             return None
         note = self._note(draft, wall_ms, doubtful=owed is None and bound is not None)
-        self._owed, self._doubt_end = None, 0
+        if owed is None:
+            self._doubt_end = 0
+        self._owed = None
         if owed is not None:
             expect_same_rows(owed, note)
             note = msgspec.structs.replace(owed, epoch=self.epoch)
@@ -290,8 +326,12 @@ class ArchiveLane:
         )
 
 
-def _steps(state: JournalState, from_offset: int) -> list[ReplayStep]:
-    """Moments to apply the records from `from_offset` on with, as far as any are noted."""
+def _steps(state: JournalState, from_offset: int, log_end: int) -> list[ReplayStep]:
+    """Moments to apply the records from `from_offset` on with, as far as any are noted.
+
+    What lies beyond may have been archived all the same, by a journal that was set back or lost: up
+    to the log's end T follows append times, as it did then.
+    """
     notes: Sequence[BatchNote] = state.notes
     steps = [
         ReplayStep(next_offset, now_ms, exact=True, left_out=next_offset in note.left_out)
@@ -303,6 +343,8 @@ def _steps(state: JournalState, from_offset: int) -> list[ReplayStep]:
     if from_offset < first:
         earliest = steps[0].now_ms if steps else None
         steps.insert(0, ReplayStep(first, earliest, exact=False))
+    if log_end > max(from_offset, steps[-1].next_offset if steps else 0):
+        steps.append(ReplayStep(log_end, None, exact=False))
     return steps
 
 

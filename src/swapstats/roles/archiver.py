@@ -18,55 +18,47 @@ The contract with the aggregator's loop, for each partition:
 6. Giving a partition up: a last flush and checkpoint, then `release`. Losing it: `release` alone.
    `take_fenced()` names what a newer owner has taken; it is released already.
 
-A journal that knows nothing of a partition although the archive has rows of it was lost. Batches
-are inserted in order, so all but the last are whole: everything more than the longest batch below
-the newest row is taken as archived, and the range up to that row is verified as one batch.
+A journal that does not know of rows the archive has was lost or set back. Batches are inserted in
+order, so all but the last are whole: everything more than the longest batch below the newest row
+is taken as archived, and the range up to that row is verified as one batch. The archive is asked in
+the archiver's thread before anything is taken in: nobody else waits for it.
 
-What is done with a batch, in this order, each step repeatable after a crash before the next one:
-decide it, write its note (fenced by epoch), insert it under the name of its bounds, mark the note.
-A batch of an earlier life whose name the archive may have forgotten is verified instead. What the
-archive does not take waits and is put again; other errors end the thread and are raised here.
+What is done with a batch is in `archive_carrier`. What the archive does not take waits and is put
+again; other errors end the thread and are raised here.
 """
 
 import math
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from swapstats.core.archive_batcher import BatchLimits
-from swapstats.errors import Fenced, StoreError, Transient
+from swapstats.errors import (
+    Fenced,
+    OffsetGone,
+    StoreCorrupt,
+    StoreFull,
+    Transient,
+)
 from swapstats.model.effects import ArchiveRows
 from swapstats.model.record import RecordBatch
 from swapstats.ports.archive import (
     Archive,
-    ArchiveBatch,
     ArchiveJournal,
     ArchiveObserver,
-    JournalState,
     SilentArchive,
 )
 from swapstats.ports.clock import Clock
 from swapstats.ports.swap_log import SwapLogReader
+from swapstats.roles.archive_carrier import NAME_SPAN_MS, REFUSED_RETRY_MS, BatchCarrier
 from swapstats.roles.archive_lane import ArchiveLane, ReplayStep
 from swapstats.roles.log_range import read_range
 
 QUEUE_BYTES_MAX: Final = 64 << 20
 DECISION_BYTES_MAX: Final = 512 << 20
 """About 80 million records: seven hours at 3,000 a second."""
-REFUSED_RETRY_MS: Final = 10_000
-NAME_SPAN_MS: Final = 600_000
-"""How long after its note a batch may be sent again under its name: half of what the default
-number of remembered blocks covers at 20 inserts a second."""
-FAULT_POINTS: Final = (
-    "archive.decided",
-    "archive.noted",
-    "archive.inserted",
-    "archive.marked",
-)
-"""Steps at which a fault plan may stop the work, in the order they come."""
 _IDLE_MS: Final = 1_000
 
 
@@ -109,7 +101,6 @@ class Archiver:
         name_span_ms: int = NAME_SPAN_MS,
         faults: Callable[[str], None] | None = None,
     ) -> None:
-        self._archive = archive
         self._journal = journal
         self._clock = clock
         self._limits = limits or BatchLimits()
@@ -118,8 +109,9 @@ class Archiver:
         self._floor_of = floor_of
         self._queue_bytes_max = queue_bytes_max
         self._decision_bytes_max = decision_bytes_max
-        self._name_span_ms = name_span_ms
-        self._faults = faults or _no_faults
+        self._carrier = BatchCarrier(
+            archive, journal, clock, self._observer, name_span_ms, faults or _no_faults
+        )
         self._lanes: dict[int, ArchiveLane] = {}
         self._fenced: set[tuple[int, int]] = set()
         self._retry_ms = 0
@@ -132,7 +124,13 @@ class Archiver:
         self.problem = ""
 
     def resume(
-        self, partition: int, epoch: int, from_offset: int, *, accept_gap: bool = False
+        self,
+        partition: int,
+        epoch: int,
+        from_offset: int,
+        *,
+        log_end: int = 0,
+        accept_gap: bool = False,
     ) -> list[ReplayStep]:
         """Own a partition from now on.
 
@@ -140,6 +138,7 @@ class Archiver:
             partition: the shard.
             epoch: its ownership number.
             from_offset: the offset its state holds everything before.
+            log_end: offset after the last record of its log; 0 = unknown.
             accept_gap: True to give up rows of a noted range that the log lost.
 
         Returns:
@@ -149,7 +148,7 @@ class Archiver:
             Fenced: a higher epoch owns it.
             OffsetGone: rows that may not be in the archive lie before `from_offset`.
         """
-        state, doubt_end = self._known(partition, self._journal.acquire(partition, epoch))
+        state = self._journal.acquire(partition, epoch)
         lane = ArchiveLane(
             partition,
             epoch,
@@ -157,8 +156,14 @@ class Archiver:
             state,
             self._limits,
             accept_gap=accept_gap,
-            doubt_end=doubt_end,
+            log_end=log_end,
         )
+        if log_end and lane.known_end > max(log_end, from_offset):
+            raise OffsetGone(
+                f"Expected partition {partition} of the log to hold what was archived of it, up to "
+                f"offset {lane.known_end}, was {log_end} long: it was made anew; give it another "
+                "name, or its stores (stores.redis.prefix, the data directory)"
+            )
         for note in lane.given_up:
             self._journal.note(msgspec.structs.replace(note, epoch=epoch, inserted=True))
             self._observer.failed(partition, "given up: the log lost records of a noted batch")
@@ -268,7 +273,8 @@ class Archiver:
         lane: ArchiveLane | None = None
         try:
             for lane in lanes:
-                self._take_in(lane, now_ms)
+                if lane.in_flight is None:
+                    self._take_in(lane, now_ms)
             delay_ms = self._limits.delay_of(sum(1 for lane in lanes if lane.batcher.rows))
             dues = [(due, lane) for lane in lanes if (due := lane.due_ms(delay_ms)) is not None]
             if not dues:
@@ -277,10 +283,11 @@ class Archiver:
             if due_ms > now_ms:
                 return due_ms - now_ms
             self._carry(lane, now_ms)
-        except Transient as error:
+        except (Transient, StoreFull) as error:
             self.problem = str(error)
             self._observer.failed(-1 if lane is None else lane.partition, str(error))
-            self._retry_ms = now_ms + error.retry_after_ms
+            wait_ms = error.retry_after_ms if isinstance(error, Transient) else REFUSED_RETRY_MS
+            self._retry_ms = now_ms + wait_ms
         except Fenced:
             if lane is None:
                 raise
@@ -292,27 +299,37 @@ class Archiver:
                     self._release(lane.partition)
         return 0
 
-    def _known(self, partition: int, state: JournalState) -> tuple[JournalState, int]:
-        """Find what is archived although the journal does not know it; see the module.
+    def _ask(self, lane: ArchiveLane) -> None:
+        """Find out what the archive has although the journal does not know it; see the module.
 
-        Returns:
-            The state to go on from, and the end of the range that must be verified (0 = none).
+        Raises:
+            Transient: the archive, or the log, cannot tell now.
+            StoreCorrupt: the archive has rows that the log never had.
         """
-        if state.notes or state.floor:
-            return state, 0
-        floor = self._floor_of(partition)
-        end = self._archive.end_offset(partition)
-        if end <= floor:
-            return JournalState(floor, ()), 0
-        return JournalState(max(floor, end - 2 * self._limits.offsets_max), ()), end
+        end = self._carrier.end_offset(lane.partition)
+        log_end = self._log.end_offsets()[lane.partition] if self._log else end
+        if end > max(log_end, lane.known_end):
+            raise StoreCorrupt(
+                f"Expected rows of partition {lane.partition} up to offset {log_end} in the "
+                f"archive, was up to {end}: another log of this name was archived there; give this "
+                "one another topic, or take another stores.clickhouse.database"
+            )
+        floor = 0
+        if lane.is_fresh:
+            floor = max(self._floor_of(lane.partition), end - 2 * self._limits.offsets_max)
+        lane.learn(floor, end)
 
     def _take_in(self, lane: ArchiveLane, now_ms: int) -> None:
         """Bring what was offered to the batcher, and drop notes that are not needed any more."""
         if lane.forget_to > lane.forgotten:
             self._journal.forget(lane.partition, lane.forget_to)
             lane.forgotten = lane.forget_to
+        if not lane.is_asked:
+            self._ask(lane)
         lane.take_in(now_ms)
         while self._log is not None and (missing := lane.missing_range()) is not None:
+            if lane.batcher.rows and self.waiting_bytes() >= self._queue_bytes_max:
+                return
             lane.put_back(read_range(self._log, lane.partition, *missing))
             lane.take_in(now_ms)
 
@@ -321,18 +338,7 @@ class Archiver:
         batch = lane.in_flight or lane.next_batch(now_ms, self._clock.wall_ms())
         if batch is None:
             return
-        began = time.perf_counter()
-        self._faults("archive.decided")
-        # Also before another try: a newer owner must not find us inserting.
-        self._journal.note(batch.note)
-        self._faults("archive.noted")
-        if not batch.note.inserted:
-            self._put(batch)
-            self._faults("archive.inserted")
-            self._journal.note(msgspec.structs.replace(batch.note, inserted=True))
-            self._faults("archive.marked")
-            took_ms = (time.perf_counter() - began) * 1_000
-            self._observer.flushed(lane.partition, len(batch.run), took_ms)
+        self._carrier.carry(batch)
         self.problem = ""
         with self._changed:
             lane.landed()
@@ -341,26 +347,6 @@ class Archiver:
     def _is_settled(self, lane: ArchiveLane, offset: int) -> bool:
         is_over = lane.is_released or self._stop.is_set() or self.failure is not None
         return is_over or lane.closed_offset >= offset
-
-    def _put(self, batch: ArchiveBatch) -> None:
-        """Bring rows into the archive.
-
-        Raises:
-            Transient: they are to be put again; what is refused, after a while: a dropped table
-                or a changed password is mended outside, and windows do not depend on it.
-        """
-        try:
-            if batch.note.doubtful or self._is_forgotten(batch):
-                self._archive.verify(batch)
-            else:
-                self._archive.insert(batch)
-        except StoreError as error:
-            raise Transient(str(error), REFUSED_RETRY_MS) from error
-
-    def _is_forgotten(self, batch: ArchiveBatch) -> bool:
-        """True if the archive may have forgotten the batch's name since it was noted."""
-        age_ms = self._clock.wall_ms() - batch.note.noted_ms
-        return not 0 <= age_ms <= self._name_span_ms
 
     def _all_lanes(self) -> list[ArchiveLane]:
         with self._changed:

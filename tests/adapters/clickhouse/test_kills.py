@@ -12,7 +12,7 @@ import pytest
 from tests.adapters.clickhouse.batches import AMOUNT, NOW_MS
 
 from swapstats.adapters.embedded.journal import EmbeddedArchiveJournal
-from swapstats.roles.archiver import FAULT_POINTS
+from swapstats.roles.archive_carrier import FAULT_POINTS
 from swapstats.testing.eventually import eventually
 
 PROGRAM = Path(__file__).with_name("kill_process.py")

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.roles.aggregator.rig import KEY, START_MS, Rig, drain, held, swap
@@ -15,7 +16,7 @@ from swapstats.adapters.system_clock import SystemClock
 from swapstats.core.archive_batcher import BatchLimits
 from swapstats.core.plain_decode import Swap, decode_message
 from swapstats.core.shard_config import ShardConfig
-from swapstats.errors import Transient
+from swapstats.errors import OffsetGone, StoreCorrupt, Transient
 from swapstats.model.window import WindowSpec
 from swapstats.ports.archive import ArchiveBatch
 from swapstats.roles.aggregator.archiving import Archiving, pieces
@@ -38,9 +39,16 @@ class Absent(MemoryArchive):
         self.is_away = False
 
     def insert(self, batch: ArchiveBatch) -> None:
+        self._expect_there()
+        super().insert(batch)
+
+    def end_offset(self, partition: int) -> int:
+        self._expect_there()
+        return super().end_offset(partition)
+
+    def _expect_there(self) -> None:
         if self.is_away:
             raise Transient("the archive is away", 1)
-        super().insert(batch)
 
 
 class Life:
@@ -262,3 +270,65 @@ def test_without_an_archive_nothing_is_waited_for() -> None:
     nothing.take_over(one)
     nothing.release(3)
     assert not one.steps
+
+
+def test_a_start_does_not_wait_for_an_archive_that_is_away(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    archive = Absent(random.Random(1))
+    archive.is_away = True
+    rig.append(*(swap(number, START_MS) for number in range(10)))
+    life = Life(rig, archive, tmp_path / "journal.db")
+    drain(life.aggregator)
+    assert held(life.aggregator)["BTC"][0].trades == 10
+    assert life.aggregator.status.ready
+    archive.is_away = False
+    life.aggregator.checkpoint()
+    eventually(lambda: len(archive.raw) == 10, WAIT_MS, "the rows")
+    life.break_off()
+    rig.close()
+
+
+def test_a_log_made_anew_under_an_old_name_is_found_out(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    archive = Absent(random.Random(1))
+    old = Rig(tmp_path / "old")
+    old.append(*(swap(number, START_MS) for number in range(50)))
+    life = Life(old, archive, tmp_path / "old.journal")
+    drain(life.aggregator)
+    life.aggregator.checkpoint()
+    life.break_off()
+    old.close()
+    new = Rig(tmp_path / "new")
+    new.append(*(swap(number, START_MS) for number in range(5)))
+    # With the old journal it is refused at once, without one when the archive is asked.
+    with pytest.raises(OffsetGone, match="made anew"):
+        Life(new, archive, tmp_path / "old.journal")
+    life = Life(new, archive, tmp_path / "new.journal")
+    eventually(lambda: life.archiver.failure is not None, WAIT_MS, "the archiver to give up")
+    with pytest.raises(StoreCorrupt, match="another log of this name"):
+        life.archiver.stop()
+    life.aggregator.close()
+    life.journal.close()
+    new.close()
+
+
+def test_a_take_over_that_fails_half_way_owns_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(tmp_path, 3)
+    archive = Absent(random.Random(1))
+    life = Life(rig, archive, tmp_path / "journal.db")
+    resume = life.archiver.resume
+
+    def fails(partition: int, *arguments: Any, **options: Any) -> Any:
+        if partition == 2:
+            raise Transient("the journal is away")
+        return resume(partition, *arguments, **options)
+
+    monkeypatch.setattr(life.archiver, "resume", fails)
+    with pytest.raises(Transient):
+        life.aggregator.assigned([0, 1, 2])
+    assert life.aggregator.shards == {}
+    life.break_off()
+    rig.close()

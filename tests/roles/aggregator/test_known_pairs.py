@@ -52,7 +52,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 def asking(rig: Rig, memory: PairMemory, **options: Any) -> tuple[Aggregator, KnownPairs]:
     """The aggregator of a new life that asks a memory."""
     made, _ = rig.aggregator(**options)
-    made._pairs = pairs = KnownPairs(memory)
+    made._pairs = pairs = KnownPairs(memory, wait_s=0.0)
     made.restore()
     return made, pairs
 
@@ -215,7 +215,9 @@ class FullPairs(MemoryPairs):
 def test_what_an_earlier_life_knew_is_waited_for() -> None:
     shard = Shard(ONE, 1)
     piece = Piece(batch_of(0, swap(1, START_MS)), MOMENT_MS)
-    away, full = KnownPairs(MemoryPairs(lambda: True)), KnownPairs(FullPairs())
+    away, full = (
+        KnownPairs(memory, wait_s=0.0) for memory in (MemoryPairs(lambda: True), FullPairs())
+    )
     for pairs in (away, full):
         with pytest.raises(Transient, match="before a crash"):
             pairs.apply(shard, replace(piece, step=ReplayStep(1, MOMENT_MS, True, left_out=True)))
@@ -223,6 +225,15 @@ def test_what_an_earlier_life_knew_is_waited_for() -> None:
     assert shard.next_offset == 0
     assert full.apply(shard, piece).counters["too_old"] == 1
     assert full.passed_over == 1
+
+
+def test_what_an_earlier_life_knew_is_asked_for_until_it_is_told() -> None:
+    tries = iter([True, True, False])
+    pairs = KnownPairs(MemoryPairs(lambda: next(tries)))
+    piece = Piece(batch_of(0, swap(1, START_MS)), MOMENT_MS, ReplayStep(1, MOMENT_MS, True, True))
+    assert pairs.apply(Shard(ONE, 1), piece).counters["ingested"] == 1
+    assert pairs.passed_over == 0
+    assert pairs.problem == ""
 
 
 def test_without_a_memory_nothing_is_asked() -> None:

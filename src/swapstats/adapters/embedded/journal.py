@@ -23,6 +23,7 @@ from swapstats.adapters.embedded.database import (
 from swapstats.errors import (
     Fenced,
     InvariantBroken,
+    NotAcquired,
     StoreCorrupt,
     Transient,
 )
@@ -152,7 +153,7 @@ class EmbeddedArchiveJournal:
         if epoch > note.epoch:
             raise _fenced(note.partition, note.epoch, epoch)
         if epoch < note.epoch:
-            raise InvariantBroken(
+            raise NotAcquired(
                 f"Expected an acquired epoch of partition {note.partition} (at most {epoch}), was "
                 f"{note.epoch}: acquire the partition before noting"
             )

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from swapstats.adapters.redis.connection import TIMEOUT_MS, RedisLine, Script, tagged
-from swapstats.errors import Fenced, InvariantBroken, StoreCorrupt, Transient
+from swapstats.errors import Fenced, InvariantBroken, NotAcquired, StoreCorrupt, Transient
 from swapstats.ports.archive import BatchNote, JournalState, expect_same_rows
 
 NOTES_MAX: Final = 100_000
@@ -171,7 +171,7 @@ class RedisArchiveJournal:
         if answer[0] == b"epoch":
             if answer[1] > note.epoch:
                 return _fenced(note.partition, note.epoch, answer[1])
-            return InvariantBroken(
+            return NotAcquired(
                 f"Expected an acquired epoch of partition {note.partition} in {self._line.name} "
                 f"(at most {answer[1]}), was {note.epoch}: acquire the partition before noting; "
                 "if it was, Redis was emptied since"

@@ -64,7 +64,11 @@ class Archiving:
             return
         shard = owned.shard
         steps = self._archiver.resume(
-            owned.partition, shard.epoch, shard.next_offset, accept_gap=self._accept_gap
+            owned.partition,
+            shard.epoch,
+            shard.next_offset,
+            log_end=owned.target,
+            accept_gap=self._accept_gap,
         )
         owned.steps = deque(steps)
 

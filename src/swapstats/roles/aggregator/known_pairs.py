@@ -6,8 +6,10 @@ not depend on it. So while it is away it is passed over: what comes then counts 
 
 What the archive was told must come out equal after a crash. A batch of an earlier life is applied
 with the answer if and only if the answer changed its rows then; the memory tells the same delivery
-the same, and a step that needs it waits for it.
+the same, and a step that needs it waits for it, for about a minute.
 """
+
+import time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +23,25 @@ from swapstats.model.record import RecordBatch
 from swapstats.ports.pair_memory import PairMemory
 from swapstats.roles.aggregator.archiving import Piece
 
+WAIT_S = 60.0
+_AGAIN_S = 0.2
+
 
 class KnownPairs:
     """Applies batches with what a memory of pairs knows; used from one thread.
 
     Args:
         memory: None = there is none, and nothing is asked.
+        wait_s: how long a step that needs it waits for it.
 
     Attributes:
         passed_over: records applied without the memory's answer; safe to read anywhere.
         problem: why it is passed over now; empty if it is not.
     """
 
-    def __init__(self, memory: PairMemory | None = None) -> None:
+    def __init__(self, memory: PairMemory | None = None, wait_s: float = WAIT_S) -> None:
         self._memory = memory
+        self._wait_s = wait_s
         self.passed_over = 0
         self.problem = ""
 
@@ -52,11 +59,14 @@ class KnownPairs:
             return shard.apply(piece.batch, piece.moment_ms)
         batch, moment_ms, step = piece.batch, piece.moment_ms, piece.step
         columns = shard.read(batch)
+        needed = step is not None and step.left_out
         try:
-            known = self._ask(self._memory, batch, columns)
+            known = self._ask_patiently(
+                self._memory, batch, columns, self._wait_s if needed else 0.0
+            )
             self.problem = ""
         except (Transient, StoreFull) as error:
-            if step is not None and step.left_out:
+            if needed:
                 raise Transient(f"Expected what was known before a crash: {error}") from error
             self.problem = f"duplicates from before the windows count as too old: {error}"
             self.passed_over += len(batch)
@@ -65,18 +75,32 @@ class KnownPairs:
             return shard.apply(batch, moment_ms, columns)
         return shard.apply(batch, moment_ms, columns, known)
 
-    @staticmethod
-    def _ask(memory: PairMemory, batch: RecordBatch, columns: Columns) -> NDArray[np.bool_]:
-        """Put the pairs in; returns which records repeat one of another delivery."""
-        rows = np.flatnonzero(columns.accepted)
-        known = np.zeros(len(batch), dtype=np.bool_)
-        if len(rows):
-            told = memory.decide(
-                batch.partition,
-                batch.offsets[rows],
-                columns.fingerprint[rows],
-                columns.check[rows],
-                columns.removed[rows],
-            )
-            known[rows] = told == DUPLICATE
-        return known
+    def _ask_patiently(
+        self, memory: PairMemory, batch: RecordBatch, columns: Columns, patience_s: float
+    ) -> NDArray[np.bool_]:
+        """Ask, and while the memory is away ask again for a time; nothing was changed yet."""
+        give_up_at = time.monotonic() + patience_s
+        while True:
+            try:
+                return _ask(memory, batch, columns)
+            except (Transient, StoreFull) as error:
+                self.problem = str(error)
+                if time.monotonic() >= give_up_at:
+                    raise
+                time.sleep(_AGAIN_S)
+
+
+def _ask(memory: PairMemory, batch: RecordBatch, columns: Columns) -> NDArray[np.bool_]:
+    """Put the pairs in; returns which records repeat one of another delivery."""
+    rows = np.flatnonzero(columns.accepted)
+    known = np.zeros(len(batch), dtype=np.bool_)
+    if len(rows):
+        told = memory.decide(
+            batch.partition,
+            batch.offsets[rows],
+            columns.fingerprint[rows],
+            columns.check[rows],
+            columns.removed[rows],
+        )
+        known[rows] = told == DUPLICATE
+    return known

@@ -226,23 +226,23 @@ class Aggregator:
         starts, ends = self._subscription.start_offsets(), self._subscription.end_offsets()
         self._taken_over.forget(partitions)
         is_fresh = not self._owned
-        for done, partition in enumerate(partitions):
-            now_ms = self._now_ms()
-            shard = restore_shard(
-                self._config_of(partition),
-                starts[partition],
-                ends[partition],
-                self._store,
-                self._options,
-                now_ms,
-            )
-            owned = OwnedShard(shard, ends[partition], now_ms)
-            self.archiving.take_over(owned)
-            self._owned[partition] = owned
-            self._on_restored(shard.t_ms)
-            if is_fresh:
-                self.status = AggregatorStatus(progress=0.5 * (done + 1) / len(partitions))
+        try:
+            for done, partition in enumerate(partitions):
+                self._take_over(partition, starts[partition], ends[partition])
+                if is_fresh:
+                    self.status = AggregatorStatus(progress=0.5 * (done + 1) / len(partitions))
+        except BaseException:
+            self._drop(partitions)  # the group was not told yes, and will not take them back
+            raise
         return {partition: self._owned[partition].shard.next_offset for partition in partitions}
+
+    def _take_over(self, partition: int, first: int, end: int) -> None:
+        now_ms, config = self._now_ms(), self._config_of(partition)
+        shard = restore_shard(config, first, end, self._store, self._options, now_ms)
+        owned = OwnedShard(shard, end, now_ms)
+        self.archiving.take_over(owned)
+        self._owned[partition] = owned
+        self._on_restored(shard.t_ms)
 
     def revoked(self, partitions: Sequence[int]) -> None:
         """Give partitions up: a last checkpoint, then nothing more is written."""
