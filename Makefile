@@ -32,7 +32,8 @@ stack: $(VENV)/.warm programs ## Start real servers (Kafka, Redis, NATS, S3) for
 	$(BIN)/python -m swapstats.stack
 
 test: $(VENV)/.warm programs lint ## Set up, then run every check and test
-	$(BIN)/python -m pytest -m "not prove" --numprocesses auto --dist loadfile --durations=15
+	$(BIN)/python -m pytest -m "not prove and not servers" --numprocesses auto --dist loadfile --durations=15
+	$(BIN)/python -m pytest -m "not prove and servers" --durations=15
 
 lint: $(READY) ## Style, types and layers
 	$(BIN)/ruff check src tests bench

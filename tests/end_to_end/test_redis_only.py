@@ -22,6 +22,8 @@ from swapstats.stack.redis import RedisServer
 from swapstats.testing.eventually import eventually
 from swapstats.wiring.brokers import PLACING_KEY, log_prefix
 
+pytestmark = pytest.mark.servers
+
 PARTITIONS = 6
 WAIT_MS = 120_000
 

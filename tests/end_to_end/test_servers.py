@@ -15,6 +15,8 @@ from swapstats.stack.local_stack import LocalStack
 from swapstats.testing.eventually import eventually
 from swapstats.wiring.brokers import kafka_address
 
+pytestmark = pytest.mark.servers
+
 WAIT_MS = 60_000
 WIDEST = "24h"
 

@@ -27,6 +27,8 @@ from swapstats.wiring.aggregate import AggregateService
 from swapstats.wiring.brokers import kafka_address
 from swapstats.wiring.service import RunFlags
 
+pytestmark = pytest.mark.servers
+
 WAIT_MS = 60_000
 PARTITIONS = 3
 

@@ -11,6 +11,8 @@ from swapstats.errors import UsageError
 from swapstats.stack.local_stack import LocalStack
 from swapstats.testing.eventually import eventually
 
+pytestmark = pytest.mark.servers
+
 WAIT_MS = 90_000
 
 

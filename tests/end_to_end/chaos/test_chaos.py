@@ -14,6 +14,8 @@ from swapstats.errors import UsageError
 from swapstats.testing.eventually import eventually
 from swapstats.testing.outage_plan import plan_outages
 
+pytestmark = pytest.mark.servers
+
 CATCH_UP_MS = 120_000
 
 

@@ -26,6 +26,8 @@ from swapstats.settings import Settings, load
 from swapstats.testing.eventually import eventually
 from swapstats.wiring.brokers import kafka_address
 
+pytestmark = pytest.mark.servers
+
 RATE = 1_000
 NEW = "raw-swaps-24"
 PARTITIONS = 24

@@ -13,6 +13,8 @@ from tests.end_to_end.chaos.verdict import expect_right
 from swapstats.errors import UsageError
 from swapstats.testing.eventually import eventually
 
+pytestmark = pytest.mark.servers
+
 RATE = 3_000
 WAIT_MS = 120_000
 BETWEEN_S = 5.0
