@@ -116,14 +116,12 @@ class EmbeddedEngine:
         with self._lock:
             if self._closed:
                 raise UsageError("Expected an open archive, was closed")
+            if not self._connections:
+                self._expect_free()  # the engine itself would complain to the terminal
             try:
                 connection = self._chdb.connect(self._target)
             except RuntimeError as error:
-                if _is_locked(self._directory / "engine" / "status"):
-                    raise StoreLocked(
-                        f"Expected no other process on the archive in {self._directory}, was one: "
-                        "stop it or use another directory"
-                    ) from error
+                self._expect_free()
                 if self._cold is None and (self._directory / COLD_METADATA).exists():
                     raise StoreError(
                         f"Expected the cold storage of the archive in {self._directory}, was none: "
@@ -133,6 +131,13 @@ class EmbeddedEngine:
             self._connections.append(connection)
         self._local.connection = connection
         return connection
+
+    def _expect_free(self) -> None:
+        if _is_locked(self._directory / "engine" / "status"):
+            raise StoreLocked(
+                f"Expected no other process on the archive in {self._directory}, was one: stop it "
+                "or use another directory"
+            )
 
 
 def _is_locked(status: Path) -> bool:
