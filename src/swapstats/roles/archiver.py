@@ -58,7 +58,7 @@ from swapstats.roles.log_range import read_range
 
 QUEUE_BYTES_MAX: Final = 64 << 20
 DECISION_BYTES_MAX: Final = 512 << 20
-"""About 80 million records: seven hours at 3,000 a second."""
+"""A row takes 5 bytes and an apply some 500: tens of millions of records, more in large batches."""
 _IDLE_MS: Final = 1_000
 
 

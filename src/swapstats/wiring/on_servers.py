@@ -72,7 +72,7 @@ class ServersService:
         """
         profiles = None if self._pprof is None else ProfileServer(str(self._pprof))
         aggregating = _InThread(self._aggregate)
-        aggregating.start(stop.set)
+        aggregating.start(stop)
         tasks = [asyncio.create_task(self._serve.run(notes, stop, on_started))]
         if sources:
             tasks.append(asyncio.create_task(self._ingest.run(sources, stop, lambda: None)))
@@ -103,14 +103,10 @@ class _InThread:
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
 
-    def start(self, on_end: Callable[[], None]) -> None:
-        """Begin; `on_end` is called on the running loop when it ends, however it ends."""
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        self._watch = asyncio.create_task(_after(ended, on_end))
-        self._thread = threading.Thread(
-            target=self._work, args=(partial(set_from_thread, loop, ended),), name="aggregate"
-        )
+    def start(self, ended: asyncio.Event) -> None:
+        """Begin; `ended`, of the running loop, is set when it ends, however it ends."""
+        tell = partial(set_from_thread, asyncio.get_running_loop(), ended)
+        self._thread = threading.Thread(target=self._work, args=(tell,), name="aggregate")
         self._thread.start()
 
     def stop(self) -> None:
@@ -135,8 +131,3 @@ class _InThread:
             self._failure = error
         finally:
             on_end()
-
-
-async def _after(event: asyncio.Event, then: Callable[[], None]) -> None:
-    await event.wait()
-    then()
