@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from swapstats.adapters.embedded.log import EmbeddedSwapLog
 from swapstats.core.decode import partition_of_key
 from swapstats.errors import Rejected, StoreFull
 from swapstats.model.record import MessageBlock
-from swapstats.ports.source import SourceBatch, SourceStatus
+from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 from swapstats.roles.ingest import Ingest
 from swapstats.testing.eventually import eventually_async
 from swapstats.testing.faults import Fault, FaultPlan
@@ -29,7 +29,11 @@ class ListSource:
         self._batches = batches
         self._fails = fails
 
-    async def open(self, position: str | None) -> AsyncIterator[SourceBatch]:
+    async def open(
+        self,
+        position: str | None,
+        notes: Mapping[str, str] = NO_NOTES,
+    ) -> AsyncIterator[SourceBatch]:
         self.opened_at.append(position)
         given = 0
         for batch in self._batches:

@@ -1,7 +1,7 @@
 """The replay: to the end of a source, and safe at any other end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from tests.roles.aggregator.rig import KEY, START_MS, Rig, drain, held, swap
@@ -9,7 +9,7 @@ from tests.roles.aggregator.rig import KEY, START_MS, Rig, drain, held, swap
 from swapstats.errors import OffsetGone, Rejected, StoreFull
 from swapstats.model.record import MessageBlock
 from swapstats.ports.observer import Silent
-from swapstats.ports.source import SourceBatch, SourceStatus
+from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 from swapstats.roles.aggregator.run import Aggregator
 from swapstats.roles.ingest import Ingest
 from swapstats.roles.replay import replay
@@ -27,7 +27,11 @@ class FileLike:
         self._fails_at = fails_at
         self._stops_at = stops_at
 
-    async def open(self, position: str | None) -> AsyncIterator[SourceBatch]:
+    async def open(
+        self,
+        position: str | None,
+        notes: Mapping[str, str] = NO_NOTES,
+    ) -> AsyncIterator[SourceBatch]:
         for first in range(int(position or 0), len(MESSAGES), 10):
             if first == self._fails_at:
                 raise Rejected("Expected readable text, was damaged")

@@ -1,6 +1,6 @@
 """What the service says of itself, from the aggregator, the sources and the clock."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -8,7 +8,7 @@ from tests.roles.aggregator.rig import START_MS, Rig, drain, swap
 
 from swapstats.errors import Rejected
 from swapstats.model.health import Readiness, SourceState
-from swapstats.ports.source import Source, SourceBatch, SourceStatus
+from swapstats.ports.source import NO_NOTES, Source, SourceBatch, SourceStatus
 from swapstats.roles.aggregator.run import Aggregator
 from swapstats.roles.aggregator.status import AggregatorStatus, Place
 from swapstats.roles.service_state import NOTES_MAX, ServiceWatch
@@ -25,7 +25,11 @@ class ToldSource:
     state: str
     detail: str = "as told"
 
-    async def open(self, position: str | None) -> AsyncIterator[SourceBatch]:
+    async def open(
+        self,
+        position: str | None,
+        notes: Mapping[str, str] = NO_NOTES,
+    ) -> AsyncIterator[SourceBatch]:
         raise Rejected("never opened")
         yield
 

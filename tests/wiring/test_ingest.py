@@ -19,7 +19,7 @@ from swapstats.adapters.kafka.log import KafkaSwapLog
 from swapstats.errors import Rejected, SettingsMismatch, StoreFull, SwapstatsError, Transient
 from swapstats.model.record import MessageBlock, RecordBatch
 from swapstats.observability.logs import Logs
-from swapstats.ports.source import SourceBatch, SourceStatus
+from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 from swapstats.roles.ingest_state import IngestWatch
 from swapstats.settings import Settings, load
 from swapstats.stack.kafka import KafkaCluster
@@ -40,7 +40,11 @@ class Counted:
         self._count = count
         self._then = then
 
-    async def open(self, position: str | None) -> AsyncIterator[SourceBatch]:
+    async def open(
+        self,
+        position: str | None,
+        notes: Mapping[str, str] = NO_NOTES,
+    ) -> AsyncIterator[SourceBatch]:
         for first in range(int(position or 0), self._count, 10):
             messages = [swap(n, START_MS, self.name) for n in range(first, first + 10)]
             yield SourceBatch(MessageBlock.of(messages), str(first + 10))

@@ -7,7 +7,7 @@ import json
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from swapstats.errors import (
 from swapstats.model.checkpoint import CheckpointDelta
 from swapstats.model.record import MessageBlock
 from swapstats.observability.logs import Logs
-from swapstats.ports.source import Source, SourceBatch, SourceStatus
+from swapstats.ports.source import NO_NOTES, Source, SourceBatch, SourceStatus
 from swapstats.settings import Settings, load
 from swapstats.testing.eventually import eventually_async
 from swapstats.wiring.service import CONFIRM_FILE, RunFlags, Service
@@ -52,7 +52,11 @@ class Given:
         self._messages = list(messages)
         self._then = then
 
-    async def open(self, position: str | None) -> AsyncIterator[SourceBatch]:
+    async def open(
+        self,
+        position: str | None,
+        notes: Mapping[str, str] = NO_NOTES,
+    ) -> AsyncIterator[SourceBatch]:
         if self._messages and position is None:
             yield SourceBatch(MessageBlock.of(self._messages), str(len(self._messages)))
         if self._then == "fails":

@@ -6,14 +6,14 @@ absence: what is older than the catch-up span is left out, and the status says s
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from swapstats.core.demo_market import MARKET_START_MS, SLICE_MS, DemoMarket
 from swapstats.errors import Rejected
 from swapstats.model.record import MessageBlock
 from swapstats.model.window import format_span
 from swapstats.ports.clock import Clock
-from swapstats.ports.source import SourceBatch, SourceStatus
+from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 
 PREFILL_MS = 600_000
 CATCH_UP_MS_MIN = 300_000
@@ -72,7 +72,11 @@ class DemoSource:
         """Report whether the market is live, catches up or waits for the clock."""
         return self._status
 
-    async def open(self, position: str | None) -> AsyncIterator[SourceBatch]:
+    async def open(
+        self,
+        position: str | None,
+        notes: Mapping[str, str] = NO_NOTES,  # noqa: ARG002 - the port's
+    ) -> AsyncIterator[SourceBatch]:
         """Stream the market from the position on, or from `prefill_ms` ago; it never ends.
 
         Raises:

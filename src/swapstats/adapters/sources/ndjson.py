@@ -7,7 +7,7 @@ ahead of the reader.
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from threading import Event
@@ -29,7 +29,7 @@ from swapstats.adapters.sources.text_files import (
 from swapstats.core.replay_pace import NO_TIME_MS, ReplayPace
 from swapstats.errors import Rejected
 from swapstats.ports.clock import Clock
-from swapstats.ports.source import SourceBatch, SourceStatus
+from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 
 BLOCK_BYTES = 1 << 20
 """Text of one block at least, where the file has it; a block takes one piece more at most."""
@@ -223,7 +223,11 @@ class NdjsonSource:
         """Report which file is being read and how far; bytes are those stored, not unpacked."""
         return self._status
 
-    async def open(self, position: str | None) -> AsyncIterator[SourceBatch]:
+    async def open(
+        self,
+        position: str | None,
+        notes: Mapping[str, str] = NO_NOTES,  # noqa: ARG002 - the port's
+    ) -> AsyncIterator[SourceBatch]:
         """Stream the messages from after `position` on.
 
         Raises:

@@ -4,11 +4,11 @@ Unlike a replay it never skips: what a restarted process reads is another stream
 producer repeats is a duplicate like any other.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from swapstats.adapters.sources.ndjson import NdjsonSource
 from swapstats.ports.clock import Clock
-from swapstats.ports.source import SourceBatch, SourceStatus
+from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 
 
 class StandardInput:
@@ -27,7 +27,11 @@ class StandardInput:
         """Stable name: positions in the log are kept under it."""
         return self._lines.name
 
-    def open(self, position: str | None) -> AsyncIterator[SourceBatch]:  # noqa: ARG002 - see above
+    def open(
+        self,
+        position: str | None,  # noqa: ARG002 - see above
+        notes: Mapping[str, str] = NO_NOTES,  # noqa: ARG002 - the port's
+    ) -> AsyncIterator[SourceBatch]:
         """Stream what comes, from now on."""
         return self._lines.open(None)
 

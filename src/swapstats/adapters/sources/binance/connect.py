@@ -10,7 +10,7 @@ import json
 import logging
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 
 import aiohttp
@@ -28,7 +28,7 @@ from swapstats.adapters.sources.binance.session import Limits, Session
 from swapstats.errors import Rejected
 from swapstats.model.record import MessageBlock
 from swapstats.ports.clock import Clock
-from swapstats.ports.source import SourceBatch, SourceStatus
+from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 
 QUEUE_FRAMES_MAX = 100_000
 """Trades of some minutes at a busy time; memory stays below 100 MB."""
@@ -176,7 +176,11 @@ class BinanceSource:
                 detail += f"; connected {counts.connections} times"
         return SourceStatus(self._state, detail)
 
-    async def open(self, position: str | None) -> AsyncIterator[SourceBatch]:
+    async def open(
+        self,
+        position: str | None,
+        notes: Mapping[str, str] = NO_NOTES,  # noqa: ARG002 - the port's
+    ) -> AsyncIterator[SourceBatch]:
         """Stream trades as they happen; it ends only with an error.
 
         Raises:
