@@ -8,6 +8,10 @@ READY := $(VENV)/.ready
 # Compiled bytecode makes every start quicker; some environments switch it off.
 export PYTHONDONTWRITEBYTECODE :=
 
+# A test that hangs where no signal reaches it ends its worker, with the stacks of all threads, and
+# a worker that ends early ends the run: nobody waits for ever.
+STUCK := --max-worker-restart 0 -o faulthandler_timeout=330 -o faulthandler_exit_on_timeout=true
+
 .PHONY: help run stack test lint format bench bench-servers soak prove programs clean
 
 help: ## List the targets
@@ -32,7 +36,7 @@ stack: $(VENV)/.warm programs ## Start real servers (Kafka, Redis, NATS, S3) for
 	$(BIN)/python -m swapstats.stack
 
 test: $(VENV)/.warm programs lint ## Set up, then run every check and test
-	$(BIN)/python -m pytest -m "not prove and not servers" --numprocesses auto --dist loadfile --durations=15
+	$(BIN)/python -m pytest -m "not prove and not servers" --numprocesses auto --dist loadfile --durations=15 $(STUCK)
 	$(BIN)/python -m pytest -m "not prove and servers" --durations=15
 
 lint: $(READY) ## Style, types and layers
