@@ -54,9 +54,9 @@ def known_swaps(at_ms: int) -> list[bytes]:
     ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """A service that has read `known_swaps`, all of them just now."""
+    """A service that has read `known_swaps` just now: for 5 minutes the narrow window has them."""
     path = tmp_path_factory.mktemp("service")
     lines = path / "known.ndjson"
     now_ms = int(time.time() * 1_000)
@@ -64,7 +64,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
     running = ServiceProcess(path / "data", path, "--source", f"replay:{lines}")
     running.ready().applied(15)
     eventually(
-        lambda: running.metrics()["snapshot_duration_ms_count"] >= 4, 30_000, "four checkpoints"
+        lambda: running.metrics()["snapshot_duration_ms_count"] >= 4, 60_000, "four checkpoints"
     )
     yield running
     running.close()

@@ -171,7 +171,7 @@ class _Api:
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()))
         self._thread.start()
-        eventually(lambda: self.port, 10_000, "the API to listen")
+        eventually(lambda: self.port, 60_000, "the API to listen")
 
     async def _serve(self) -> None:
         async with Running() as running:

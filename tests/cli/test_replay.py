@@ -145,7 +145,7 @@ def test_sigterm_ends_it_with_a_checkpoint_and_its_own_status(
             return sum(reader.end_offsets()) > 0
 
     def stop() -> None:
-        eventually(begun, 20_000, "the first message to be in the log")
+        eventually(begun, 60_000, "the first message to be in the log")
         os.kill(os.getpid(), signal.SIGTERM)
 
     with ThreadPoolExecutor(1) as pool:

@@ -171,9 +171,9 @@ def test_migrate_follows_until_it_is_asked_to_end(
 
     def write_then_end() -> None:
         try:
-            eventually(lambda: _copied(cluster, new) == 30, 30_000, "the first copies")
+            eventually(lambda: _copied(cluster, new) == 30, 60_000, "the first copies")
             messages.extend(written(cluster, topic, 40, first=30))
-            eventually(lambda: _copied(cluster, new) == 70, 30_000, "the copies that follow")
+            eventually(lambda: _copied(cluster, new) == 70, 60_000, "the copies that follow")
         except BaseException as error:
             failures.append(error)
         finally:

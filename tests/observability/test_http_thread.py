@@ -136,7 +136,7 @@ def test_connections_beyond_the_limit_are_closed_and_later_ones_served() -> None
         assert _closed_unanswered(server)
         for connection in idle:
             connection.close()
-        eventually(lambda: not _closed_unanswered(server), 30_000, "room for a connection")
+        eventually(lambda: not _closed_unanswered(server), 60_000, "room for a connection")
 
 
 def _closed_unanswered(server: HttpThread) -> bool:

@@ -113,7 +113,7 @@ def test_one_profile_at_a_time_and_close_ends_it() -> None:
     client.start()
     try:
         second = eventually(
-            lambda: (answer := fetch(server, "heap"))[0] == 409 and answer, 30_000, "a 409"
+            lambda: (answer := fetch(server, "heap"))[0] == 409 and answer, 60_000, "a 409"
         )
         assert second == (
             409, "Expected one profile at a time, was asked for a second: try again\n",

@@ -162,7 +162,7 @@ async def test_a_cancelled_pump_does_not_lose_the_running_append(pumping: Pumpin
     pumping.gate.clear()
     source = ListSource([swap(1, START_MS)], [swap(2, START_MS)])
     pump = asyncio.create_task(pumping.ingest.pump(source))
-    await eventually_async(pumping.inside.is_set, 10_000, "an append to be half done")
+    await eventually_async(pumping.inside.is_set, 60_000, "an append to be half done")
     pump.cancel()
     done, _ = await asyncio.wait((pump,), timeout=0.05)
     assert not done, "it waits for the append"
@@ -177,7 +177,7 @@ async def test_a_cancelled_pump_does_not_lose_the_running_append(pumping: Pumpin
 async def test_other_work_on_the_log_runs_between_two_appends(pumping: Pumping) -> None:
     pumping.gate.clear()
     pump = asyncio.create_task(pumping.ingest.pump(ListSource([swap(1, START_MS)])))
-    await eventually_async(pumping.inside.is_set, 10_000, "an append to be half done")
+    await eventually_async(pumping.inside.is_set, 60_000, "an append to be half done")
     seen: list[int] = []
     work = asyncio.create_task(
         pumping.ingest.run_on_writer(lambda: seen.append(sum(pumping.log.end_offsets())))
@@ -201,7 +201,7 @@ async def test_closing_waits_for_the_running_append(tmp_path: Path) -> None:
     pumping = Pumping(tmp_path)
     pumping.gate.clear()
     pump = asyncio.create_task(pumping.ingest.pump(ListSource([swap(1, START_MS)])))
-    await eventually_async(pumping.inside.is_set, 10_000, "an append to be half done")
+    await eventually_async(pumping.inside.is_set, 60_000, "an append to be half done")
     closing = asyncio.create_task(asyncio.to_thread(pumping.ingest.close))
     done, _ = await asyncio.wait((closing,), timeout=0.05)
     assert not done

@@ -111,7 +111,7 @@ def test_the_command_ends_when_a_server_does(
     assert command.main(["--dir", str(tmp_path / "stack")], threading.Event()) == 1
     assert "Expected Redis to run" in capsys.readouterr().err
     (stack,) = made
-    eventually(lambda: len(stack.ended()) == 1 + len(stack.servers()), 10_000, "all to end")
+    eventually(lambda: len(stack.ended()) == 1 + len(stack.servers()), 60_000, "all to end")
 
 
 def test_what_is_missing_is_named_and_how_to_install_it(

@@ -38,7 +38,7 @@ def test_a_start_waits_for_brokers_and_refuses_what_the_deployment_is_not(tmp_pa
             said, stop = io.StringIO(), threading.Event()
             with ThreadPoolExecutor(1) as pool:
                 life = pool.submit(service_of(said, **place).run, stop)
-                eventually(lambda: "topic raw-swaps" in said.getvalue(), 30_000, "its trouble")
+                eventually(lambda: "topic raw-swaps" in said.getvalue(), 60_000, "its trouble")
                 assert "waiting for servers" in said.getvalue()
                 assert not life.done()
                 stop.set()

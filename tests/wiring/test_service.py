@@ -108,7 +108,7 @@ class Life:
                 await self.task
             return self._port is not None
 
-        await eventually_async(listening, 10_000, "the API to listen")
+        await eventually_async(listening, 60_000, "the API to listen")
         return await asyncio.to_thread(_get, f"http://127.0.0.1:{self._port}{path}")
 
     async def ready(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Life:
         async def found() -> bool:
             return (await self.get("/readyz"))[0] == 200
 
-        await eventually_async(found, 15_000, "the service to be ready")
+        await eventually_async(found, 60_000, "the service to be ready")
         return (await self.get("/api/status"))[1]
 
     async def applied(self, count: int) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class Life:
             applied = status.get("counters", {}).get("applied")
             return status if applied == count else None
 
-        told = await eventually_async(found, 15_000, f"{count} swaps to be applied")
+        told = await eventually_async(found, 60_000, f"{count} swaps to be applied")
         assert isinstance(told, dict)
         return told
 
@@ -242,7 +242,7 @@ async def test_the_operators_file_is_taken_up(start: Start, tmp_path: Path) -> N
     await life.ready()
     confirm = tmp_path / "data" / CONFIRM_FILE
     confirm.touch()
-    await eventually_async(lambda: not confirm.exists(), 10_000, "the file to be taken up")
+    await eventually_async(lambda: not confirm.exists(), 60_000, "the file to be taken up")
     assert "clock confirmed by the operator" in life.events()
     await life.end()
 
@@ -259,7 +259,7 @@ async def test_a_checkpoint_ahead_of_the_clock_is_not_ready_and_says_why(
         code, told = await life.get("/readyz")
         return told["detail"] if code == 503 and "behind" in told["detail"] else None
 
-    reason = await eventually_async(held, 10_000, "the clock to be told behind")
+    reason = await eventually_async(held, 60_000, "the clock to be told behind")
     assert reason is not None
     assert reason.startswith("wall clock is 1 h ")
     await life.end()

@@ -144,7 +144,7 @@ def test_nothing_is_lost_doubled_or_out_of_order_when_brokers_are_killed(
         ) -> None:  # fmt: skip
             goal = sum(map(len, appended)) + by
             eventually(
-                lambda: failures or sum(map(len, appended)) >= goal, 40_000, f"{goal} appended"
+                lambda: failures or sum(map(len, appended)) >= goal, 60_000, f"{goal} appended"
             )
 
         grows()

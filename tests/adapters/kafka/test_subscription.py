@@ -179,7 +179,7 @@ def test_a_static_member_comes_back_without_a_rebalance(address: KafkaAddress) -
         second.poll(20)
         return back.mine == had
 
-    eventually(again, 5_000, "the member to have its partitions back")
+    eventually(again, 60_000, "the member to have its partitions back")
     assert len(stays.told) == told, "the other member was not interrupted"
     first.close()
     second.close()

@@ -212,7 +212,7 @@ def test_a_server_that_is_killed_loses_no_revision(tmp_path: Path) -> None:
     try:
         for _ in range(3):
             before = saved
-            eventually(lambda before=before: saved > before + 5, 30_000, "some revisions")  # type: ignore[misc] # bound at once
+            eventually(lambda before=before: saved > before + 5, 60_000, "some revisions")  # type: ignore[misc] # bound at once
             server.kill()
             server.start()
     finally:

@@ -52,7 +52,7 @@ def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     with contextlib.closing(RedisLine(server.url)) as line:
         line.call("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
-        eventually(lambda: b"cluster_state:ok" in line.call("CLUSTER", "INFO"), 10_000, "all slots")
+        eventually(lambda: b"cluster_state:ok" in line.call("CLUSTER", "INFO"), 60_000, "all slots")
     yield server.url
     server.stop()
 

@@ -216,7 +216,7 @@ def test_full_memory_is_store_full_and_the_revision_before_stands(
         assert store.load(0) == stands
         # What was uploaded is given back without a further save.
         eventually(
-            lambda: line.call("INFO", "memory")["used_memory"] < 10_000_000, 10_000, "free memory"
+            lambda: line.call("INFO", "memory")["used_memory"] < 10_000_000, 60_000, "free memory"
         )
         store.save(delta(2, epoch, {1: b"small"}))
     found = store.load(0)

@@ -123,7 +123,7 @@ def test_a_pair_is_forgotten_after_the_horizon(
 ) -> None:
     with contextlib.closing(RedisDedupe(redis_url, prefix, 150)) as dedupe:
         assert decide(dedupe, [(1, 1, 1, 0)]) == [NEW]
-        eventually(lambda: not line.call("KEYS", f"*{prefix}*"), 5_000, "the pair to be forgotten")
+        eventually(lambda: not line.call("KEYS", f"*{prefix}*"), 60_000, "the pair to be forgotten")
         assert decide(dedupe, [(2, 1, 1, 0)]) == [NEW]
     with pytest.raises(SettingsError, match="horizon"):
         RedisDedupe(redis_url, prefix, 0)

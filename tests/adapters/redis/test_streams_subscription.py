@@ -153,7 +153,7 @@ def test_members_share_and_hand_over_without_loss(log: RedisSwapLog, join: Join)
             sizes = sorted(len(owner.mine) for owner in owners[: len(members)])
             return sum(sizes) == PARTITIONS and sizes[-1] - sizes[0] <= 1
 
-        eventually(shared, 20_000, "every member to have its share")
+        eventually(shared, 60_000, "every member to have its share")
         assert not set.intersection(owners[0].mine, owners[1].mine)
     members.pop(0).close()
     assert owners[0].told[-1][0] == "revoked"
@@ -162,13 +162,13 @@ def test_members_share_and_hand_over_without_loss(log: RedisSwapLog, join: Join)
         round_of_all()
         return owners[1].mine | owners[2].mine == set(range(PARTITIONS))
 
-    eventually(taken, 20_000, "the partitions of who left")
+    eventually(taken, 60_000, "the partitions of who left")
 
     def read() -> bool:
         round_of_all()
         return len(seen) == count
 
-    eventually(read, 20_000, "everything to be read")
+    eventually(read, 60_000, "everything to be read")
     assert sorted(seen) == list(range(count))
     assert not any(kind == "lost" for owner in owners for kind, _ in owner.told)
 
@@ -180,7 +180,7 @@ def test_a_member_that_hangs_loses_its_partitions(log: RedisSwapLog, join: Join)
     zombie.poll(0)
     assert hanging.mine == set(range(PARTITIONS))
     heir = join(other, session_ms=300)
-    eventually(lambda: (heir.poll(20), other.mine == set(range(PARTITIONS)))[1], 20_000, "the heir")
+    eventually(lambda: (heir.poll(20), other.mine == set(range(PARTITIONS)))[1], 60_000, "the heir")
     # What it is told first is that it has lost what it had.
     zombie.poll(0)
     assert hanging.told[1] == ("lost", tuple(range(PARTITIONS)))
@@ -220,7 +220,7 @@ def test_an_owner_that_cannot_take_over_is_asked_again(log: RedisSwapLog, join: 
             seen.extend(drain(subscription, reached))
         return len(seen) == 8
 
-    eventually(polled, 10_000, "the owner to take over")
+    eventually(polled, 60_000, "the owner to take over")
     assert failures == []
 
 
@@ -244,7 +244,7 @@ def test_redis_away_is_transient_then_lost_then_taken_again(
                 subscription.poll(20)
             return owner.told[-1][0] == "lost"
 
-        eventually(lost, 10_000, "the partitions to be given up")
+        eventually(lost, 60_000, "the partitions to be given up")
         own_redis.start()
         append(log, 8, 8)
         seen: list[int] = []
@@ -253,7 +253,7 @@ def test_redis_away_is_transient_then_lost_then_taken_again(
             seen.extend(drain(subscription, reached))
             return len(seen) == 8
 
-        eventually(read, 10_000, "the rest to be read")
+        eventually(read, 60_000, "the rest to be read")
     assert owner.told[-1][0] == "revoked"
 
 

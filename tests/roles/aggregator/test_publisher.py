@@ -67,7 +67,7 @@ def test_what_waits_is_merged_and_nothing_is_lost(rig: Rig) -> None:
     for update in updates:
         market.apply(update)
         rig.publisher.publish(update, 7)
-    eventually(lambda: rig.publisher.problem, 5_000, "the store to be missed")
+    eventually(lambda: rig.publisher.problem, 60_000, "the store to be missed")
     rig.store.is_away = False
     whole = reduce(merge_updates, updates)
     rig.publisher.publish(replace(whole, seq=whole.seq + 1), 7)
@@ -100,7 +100,7 @@ def test_a_store_that_fails_for_good_is_told_to_the_stream(
     monkeypatch.setattr(rig.store, "put", full)
     first, second = stream(6, 2, 2)
     rig.publisher.publish(first, 0)
-    eventually(lambda: rig.publisher.failure, 5_000, "the failure")
+    eventually(lambda: rig.publisher.failure, 60_000, "the failure")
     with pytest.raises(SwapstatsError, match="no space"):
         rig.publisher.publish(second, 0)
 

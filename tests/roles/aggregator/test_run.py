@@ -198,14 +198,14 @@ def test_the_cadence_runs_by_itself(rig: Rig) -> None:
         aggregator.checkpoint_if_due()
         return watched.snapshots != []
 
-    eventually(saved, 10_000, "a checkpoint")
+    eventually(saved, 60_000, "a checkpoint")
 
 
 def test_a_restart_that_had_to_catch_up_saves_at_once(rig: Rig) -> None:
     rig.append(swap(1, START_MS))
     aggregator, watched = rig.living(snapshot_interval_ms=3_600_000)
     aggregator.checkpoint_if_due()
-    eventually(lambda: watched.snapshots, 10_000, "a checkpoint")
+    eventually(lambda: watched.snapshots, 60_000, "a checkpoint")
     aggregator.checkpoint()
     again, watched = rig.living(snapshot_interval_ms=3_600_000)
     again.checkpoint_if_due()
@@ -386,7 +386,7 @@ def test_the_loop_wakes_for_what_is_appended(rig: Rig) -> None:
         rig.append(swap(1, START_MS))
         aggregator.wake.set()
         eventually(
-            lambda: aggregator.status.counters.get("applied") == 1, 10_000, "the swap to be applied"
+            lambda: aggregator.status.counters.get("applied") == 1, 60_000, "the swap to be applied"
         )
         stop.set()
         aggregator.wake.set()

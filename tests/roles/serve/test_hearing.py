@@ -30,7 +30,7 @@ class Rig:
         return set(self.subscriber._keys)
 
     async def until_hears(self, keys: set[str]) -> None:
-        await eventually_async(lambda: self.hears() == keys, 5_000, f"to hear {len(keys)} tokens")
+        await eventually_async(lambda: self.hears() == keys, 60_000, f"to hear {len(keys)} tokens")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def test_a_watched_token_wakes_its_partition(rig: Rig) -> None:
     rig.hearing.watched("b", True)
     await rig.until_hears({"a", "b"})
     rig.publisher.publish([update("a", 3), update("b", 5), update("c", 7)])
-    await eventually_async(lambda: rig.woken, 5_000, "to be woken")
+    await eventually_async(lambda: rig.woken, 60_000, "to be woken")
     assert rig.woken == [{3, 5}]
     assert rig.hearing.heard == 2
     rig.hearing.watched("a", False)
@@ -67,7 +67,7 @@ async def test_a_token_watched_again_at_once_costs_the_feed_nothing(rig: Rig) ->
 
 
 async def test_what_was_missed_wakes_everything(rig: Rig) -> None:
-    await eventually_async(lambda: rig.hearing.is_connected, 5_000, "a connection")
+    await eventually_async(lambda: rig.hearing.is_connected, 60_000, "a connection")
     rig.hearing._missed()
     assert rig.woken == [None]
 
@@ -90,9 +90,9 @@ async def test_a_feed_that_is_full_costs_a_hint_and_nothing_else() -> None:
     full = Rig(keys_max=2)
     for key in ("a", "b", "c"):
         full.hearing.watched(key, True)
-    await eventually_async(lambda: full.hearing.refused == 1, 5_000, "a refusal")
+    await eventually_async(lambda: full.hearing.refused == 1, 60_000, "a refusal")
     full.publisher.publish([update("a", 1)])
-    await eventually_async(lambda: full.woken, 5_000, "to be woken")
+    await eventually_async(lambda: full.woken, 60_000, "to be woken")
     full.task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await full.task

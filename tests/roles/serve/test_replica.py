@@ -247,11 +247,11 @@ def test_the_thread_follows_the_store_and_ends() -> None:
     for update in wholes(source):
         memory.put(update, 0, 0)
     replica.start(ended.set)
-    eventually(lambda: all(p.seq for p in replica.places), 5_000, "the first looks")
+    eventually(lambda: all(p.seq for p in replica.places), 60_000, "the first looks")
     last = source.update(1, 4)
     memory.put(last, 0, 0)
     replica.wake([1])
-    eventually(lambda: market.place(1).seq == last.seq, 5_000, "a look before its turn")
+    eventually(lambda: market.place(1).seq == last.seq, 60_000, "a look before its turn")
     assert not ended.is_set()
     replica.stop()
     replica.join()

@@ -261,7 +261,7 @@ async def test_a_full_queue_drops_the_connection_and_says_so(
                 messages = [batch.block.message(index) for index in range(len(batch.block))]
                 found += trade_ids(messages)
                 # Busy elsewhere until the source has given up on its own.
-                await eventually_async(lambda: exchange.ended >= 1, 10_000, "a dropped connection")
+                await eventually_async(lambda: exchange.ended >= 1, 60_000, "a dropped connection")
                 if found[-1] == 1_549:
                     break
     kept = len(found) - 50
