@@ -101,7 +101,9 @@ class KafkaTopics:
             if change.action == "grow":
                 self._grow(change)
         for name in dict.fromkeys(change.topic for change in changes if change.action == "set"):
-            self._set(name, [c for c in changes if c.topic == name and c.action == "set"])
+            self._set(
+                by_name[name], [c for c in changes if c.topic == name and c.action == "set"]
+            )
 
     def _create(self, topic: WantedTopic) -> None:
         made = NewTopic(
@@ -118,7 +120,8 @@ class KafkaTopics:
             _wait(self._admin.create_partitions([grown], request_timeout=_REQUEST_S))
         self._wait_for(change.topic, count)
 
-    def _set(self, name: str, changes: Sequence[TopicChange]) -> None:
+    def _set(self, wanted: WantedTopic, changes: Sequence[TopicChange]) -> None:
+        name = wanted.name
         entries = [
             ConfigEntry(change.setting, change.wanted, incremental_operation=AlterConfigOpType.SET)
             for change in changes
@@ -126,6 +129,12 @@ class KafkaTopics:
         resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
         with told(f"to set {', '.join(change.setting for change in changes)} of topic {name}"):
             _wait(self._admin.incremental_alter_configs([resource], request_timeout=_REQUEST_S))
+        for _ in range(_LOOKS_MAX):
+            left = plan_topic(wanted, self.find(wanted))
+            if not any(change.action == "set" for change in left):
+                return
+            time.sleep(_LOOK_AGAIN_S)
+        raise Transient(f"Expected the settings of topic {name} to appear, did not")
 
     def _wait_for(self, name: str, count: int) -> None:
         """Wait until the broker that is asked has heard of it: brokers learn one after another."""
