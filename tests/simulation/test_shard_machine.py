@@ -339,7 +339,7 @@ _SETTINGS = settings(
 
 def test_shard_machine() -> None:
     run_state_machine_as_test(
-        ShardMachine, settings=settings(_SETTINGS, max_examples=300, stateful_step_count=50)
+        ShardMachine, settings=settings(_SETTINGS, max_examples=80, stateful_step_count=50)
     )
 
 

@@ -12,7 +12,7 @@ from swapstats.errors import Rejected
 from swapstats.testing.manual_clock import ManualClock
 
 NOW_MS = 1_763_700_000_050
-MARKET = DemoMarket(1, 200, 100)
+MARKET = DemoMarket(1, 200, 20)
 
 
 class PassingClock(ManualClock):
