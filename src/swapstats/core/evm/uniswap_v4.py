@@ -35,6 +35,7 @@ POOL_MANAGERS: Final[Mapping[int, str]] = MappingProxyType(
 """Chain id -> address, as docs.uniswap.org/contracts/v4/deployments lists them."""
 
 _LIMIT: Final = 1 << 127
+_FEE_PAD: Final = bytes(29)
 
 
 def read_swap(log: EvmLog, data: bytes, _reserves: Reserves | None) -> SwapFacts:
@@ -42,7 +43,7 @@ def read_swap(log: EvmLog, data: bytes, _reserves: Reserves | None) -> SwapFacts
     amount0, amount1, depth0, depth1 = read_concentrated(data)
     if not (-_LIMIT <= amount0 < _LIMIT and -_LIMIT <= amount1 < _LIMIT):
         raise OutOfRange("Expected amounts in 128 bits, was more")
-    if any(data[160:189]):
+    if data[160:189] != _FEE_PAD:
         raise OutOfRange("Expected a fee in 24 bits, was more")
     _, pool, sender = log.topics
     return pool, -amount0, -amount1, address_of(sender), depth0, depth1
