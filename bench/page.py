@@ -64,6 +64,7 @@ ENGINE = Page(
         "memory": "bench/memory.py",
         "checkpoint": "bench/checkpoint.py",
         "tick": "bench/tick.py",
+        "evm-decode": "bench/evm_decode.py",
     },
 )
 SERVERS = Page(

@@ -26,8 +26,8 @@ from swapstats.core.evm.words import OutOfRange, is_lower_hex, lower_hex, quanti
 from swapstats.errors import Rejected
 
 SHOWN_BYTES_MAX: Final = 200
-HEX_CHECKED_AT_ONCE: Final = 128
-"""Logs whose hex text is laid end to end for one check: enough to be quick, and in cache."""
+LOGS_AT_ONCE: Final = 128
+"""So many have their hex checked in one go and are read before it has left the cache."""
 
 _REMOVED: Final = (
     "Expected a log of the canonical chain, was one a node takes back: what left the chain is told "
@@ -140,23 +140,24 @@ def _decode(
     """Decode logs of the right shape; `refused` holds those of the answer that were not."""
     count = len(logs) + len(refused)
     meant, foreign = _meant(indexes, logs, registry, refused)
-    good: list[_Meant] = []
-    for begin in range(0, len(meant), HEX_CHECKED_AT_ONCE):
-        good += _in_lower_case(meant[begin : begin + HEX_CHECKED_AT_ONCE], refused)
-    told, syncs = _reserves(good, refused)
+    syncs = [item for item in meant if type(item[2]) is SyncEvent]
+    told, told_count = _reserves(_in_lower_case(syncs, refused), refused)
+    if syncs:
+        meant = [item for item in meant if type(item[2]) is not SyncEvent]
     numbers = _Numbers()
     swaps: list[DecodedSwap] = []
     created: list[CreatedPool] = []
-    for index, log, event in good:
-        try:
-            if type(event) is SwapEvent:
-                swaps.append(_swap(log, event, told, numbers))
-            elif type(event) is PoolEvent:
-                created.append(_pool(log, event, numbers))
-        except _REFUSING as error:
-            refused.append(_refused(index, log, *_reason(error)))
+    for begin in range(0, len(meant), LOGS_AT_ONCE):
+        for index, log, event in _in_lower_case(meant[begin : begin + LOGS_AT_ONCE], refused):
+            try:
+                if type(event) is SwapEvent:
+                    swaps.append(_swap(log, event, told, numbers))
+                elif type(event) is PoolEvent:
+                    created.append(_pool(log, event, numbers))
+            except _REFUSING as error:
+                refused.append(_refused(index, log, *_reason(error)))
     refused.sort(key=_index)
-    return DecodedLogs(count, swaps, created, refused, syncs, foreign)
+    return DecodedLogs(count, swaps, created, refused, told_count, foreign)
 
 
 def _meant(
@@ -175,7 +176,11 @@ def _meant(
             len(topics) == event.topics
             and len(log.data) == 2 + 64 * event.words
             and log.data[:2] == "0x"
-            and (event.emitters is None or log.address.lower() in event.emitters)
+            and (
+                event.emitters is None
+                or log.address in event.emitters
+                or log.address.lower() in event.emitters
+            )
             and not log.removed
         ):
             meant.append((index, log, event))
@@ -231,26 +236,24 @@ def _lowered(log: EvmLog) -> EvmLog:
     )
 
 
-def _reserves(good: Sequence[_Meant], refused: list[RefusedLog]) -> tuple[_Told, int]:
+def _reserves(syncs: Sequence[_Meant], refused: list[RefusedLog]) -> tuple[_Told, int]:
     """Read all reserves before any swap, so that the order within the answer does not matter.
 
     Returns:
         Reserves, and how many logs told some.
     """
     told: _Told = {}
-    syncs = 0
-    for index, log, event in good:
-        if type(event) is not SyncEvent:
-            continue
+    count = len(syncs)
+    for index, log, _ in syncs:
         try:
             data = unhexlify(log.data[2:])
             reserves = int.from_bytes(data[:32], "big"), int.from_bytes(data[32:], "big")
             log_index = _LOG_INDEXES.get(log.log_index) or quantity(log.log_index)
             told[log.block_hash, log.address, log_index] = reserves
-            syncs += 1
         except ValueError as error:
             refused.append(_refused(index, log, *_reason(error)))
-    return told, syncs
+            count -= 1
+    return told, count
 
 
 def _swap(log: EvmLog, event: SwapEvent, told: _Told, numbers: _Numbers) -> DecodedSwap:
