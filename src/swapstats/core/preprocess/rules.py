@@ -24,6 +24,21 @@ DEFAULT_RATE_ASSETS: Final = (
     "EUR", "GBP", "TRY", "JPY", "BRL", "AUD", "KRW",
 )  # fmt: skip
 
+DEFAULT_ROUTERS: Final = frozenset(
+    {
+        "0x7a250d5630b4cf539739df2c5dacb4c659f2488d",  # Uniswap V2 router
+        "0xe592427a0aece92de3edee1f18e0157c05861564",  # Uniswap V3 router
+        "0x68b3465833fb72a70ecdf485e0e4c7bd8665fc45",  # Uniswap V3 router 2
+        "0x3fc91a3afd70395cd496c647d5a6cc9d4b2b7fad",  # Uniswap universal router
+        "0x10ed43c718714eb63d5aa57b78b54704e256024e",  # PancakeSwap V2 router
+        "0x13f4ea83d0bd40e75c8222255bc855a974568dd4",  # PancakeSwap smart router
+        "0xd9e1ce17f2641f24ae83637ab66a2cca9c378b9f",  # SushiSwap router
+        "0x1111111254eeb25477b68fb85ed929f73a960582",  # 1inch V5
+        "0xdef1c0ded9bec7f1a1670819833240f027b25eff",  # 0x exchange proxy
+    }
+)
+"""Contracts that swap on behalf of many: well-known ones, far from all."""
+
 _is_address = re.compile(r"0x[0-9a-f]{40}").fullmatch
 
 
@@ -47,17 +62,19 @@ class PriceRules:
             `<chain_id>:<pool>`, markets as `<venue>:<market>`.
         observation_ms: how long what a pool held prices anything.
         rate_ms: how long a trade of an exchange gives a rate.
-        horizon_ms: how long prices are kept for duplicates and removals, by event time behind the
-            newest.
-        horizon_blocks: how many blocks with swaps are kept for it, a chain.
-        horizon_seconds: how many seconds with trades are kept for it.
+        horizon_ms: how long blocks and their prices are kept for duplicates and removals, by event
+            time behind the newest of the chain.
+        horizon_blocks: how many blocks with swaps are kept for it at most, a chain.
+        horizon_seconds: how many seconds behind the newest trade rates of exchanges are kept.
         max_ahead_ms: how far an event may lie after the time its record was appended.
-        candle_minutes: how many minutes stay open for late trades and removals.
-        candle_trades: how many trades they may hold together; beyond it the oldest are closed.
+        candle_minutes: how many minutes of a token stay open for late trades and removals.
+        candle_trades: how many trades all open minutes may hold; beyond it those of the token
+            longest silent are closed.
         candle_floor_micros: trades worth less make no price: of so few smallest units, rounding
             is a visible part.
         wash_window_ms: within how long buying and selling by one trader is flagged.
         routers: senders that trade for others: never flagged.
+        markets_max: markets whose trades give rates; the one longest silent goes.
         pools_max: pools that are remembered, a chain; the one longest silent goes.
         tokens_max: tokens whose newest price is remembered; the one longest silent goes.
         traders_max: pairs of trader and token that are remembered for flags.
@@ -82,6 +99,7 @@ class PriceRules:
     candle_floor_micros: int = MICROS
     wash_window_ms: int = 60_000
     routers: frozenset[str] = field(default_factory=lambda: DEFAULT_ROUTERS)
+    markets_max: int = 2_000
     pools_max: int = 20_000
     tokens_max: int = 50_000
     traders_max: int = 50_000
@@ -104,21 +122,6 @@ class PriceRules:
         return hashlib.blake2b(packed, digest_size=8).hexdigest()
 
 
-DEFAULT_ROUTERS: Final = frozenset(
-    {
-        "0x7a250d5630b4cf539739df2c5dacb4c659f2488d",  # Uniswap V2 router
-        "0xe592427a0aece92de3edee1f18e0157c05861564",  # Uniswap V3 router
-        "0x68b3465833fb72a70ecdf485e0e4c7bd8665fc45",  # Uniswap V3 router 2
-        "0x3fc91a3afd70395cd496c647d5a6cc9d4b2b7fad",  # Uniswap universal router
-        "0x10ed43c718714eb63d5aa57b78b54704e256024e",  # PancakeSwap V2 router
-        "0x13f4ea83d0bd40e75c8222255bc855a974568dd4",  # PancakeSwap smart router
-        "0xd9e1ce17f2641f24ae83637ab66a2cca9c378b9f",  # SushiSwap router
-        "0x1111111254eeb25477b68fb85ed929f73a960582",  # 1inch V5
-        "0xdef1c0ded9bec7f1a1670819833240f027b25eff",  # 0x exchange proxy
-    }
-)
-"""Contracts that swap on behalf of many: well-known ones, far from all."""
-
 _LEAST: Final = {
     "liquidity_floor_micros": 1,
     "depeg_bps": 1,
@@ -133,6 +136,7 @@ _LEAST: Final = {
     "candle_trades": 1,
     "candle_floor_micros": 1,
     "wash_window_ms": 0,
+    "markets_max": 1,
     "pools_max": 1,
     "tokens_max": 1,
     "traders_max": 1,
