@@ -28,7 +28,7 @@ class ChainTokens:
     stables: tuple[str, ...] = ()
     natives: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
-    exchange_assets: Mapping[str, str] = field(default=NO_ASSETS)
+    exchange_assets: Mapping[str, str] = field(default_factory=lambda: NO_ASSETS)
 
 
 def _tokens(
