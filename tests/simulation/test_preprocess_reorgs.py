@@ -166,7 +166,7 @@ def test_chains_do_not_disturb_each_other(seed: int, random: Random) -> None:
     other = [
         replace(event, chain_id=7)
         for event in chain_of(seed + 1, [("reorg", 2, 5)], has_trades=False).log
-    ]  # type: ignore[type-var]
+    ]
     left, right, mixed = list(one), list(other), []
     while left or right:
         side = left if left and (not right or random.random() < 0.5) else right

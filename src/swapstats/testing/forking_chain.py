@@ -75,6 +75,7 @@ class ForkingChain:
     _orphans: list[list[ToldBlock]] = field(default_factory=list)
     _inclusions: dict[tuple[str, int], int] = field(default_factory=dict)
     _lost: list[PoolSwap] = field(default_factory=list)
+    _parents: dict[str, str] = field(default_factory=dict)
     _branches: int = 0
     _trades: int = 0
     _traded: int = 0
@@ -119,10 +120,6 @@ class ForkingChain:
 
     def _tip(self, height: int) -> str:
         return self.canonical[height - 1].hash if height else ""
-
-    @property
-    def _parents(self) -> dict[str, str]:
-        return self.__dict__.setdefault("_parent_hashes", {})
 
     def _drop(self, count: int) -> None:
         gone = self.canonical[len(self.canonical) - count :]
