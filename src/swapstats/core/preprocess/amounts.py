@@ -5,8 +5,8 @@ from typing import Final
 
 TOKEN_PLACES: Final = 18
 USD_PLACES: Final = 6
-PRICE_PLACES: Final = 48
-"""Places of a price in USD for one whole token: 18 digits are left of a price of 10^-30."""
+PRICE_PLACES: Final = 36
+"""Places of a price in USD for one whole token: 18 digits are left of a price of 10^-18."""
 ONE_DOLLAR: Final = 10**PRICE_PLACES
 CANDLE_PLACES: Final = 30
 """Places of prices that are told."""

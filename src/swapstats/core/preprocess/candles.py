@@ -5,6 +5,7 @@ duplicate adds nothing and a removal leaves what would be there without it. A cl
 nothing any more.
 """
 
+from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from swapstats.core.preprocess.amounts import CANDLE_PLACES, TOKEN_PLACES, USD_PLACES, plain_text
@@ -145,8 +146,10 @@ class CandleBook:
         self._minutes_max = rules.candle_minutes
         self._trades_max = rules.candle_trades
         self._tokens_max = rules.tokens_max
-        self._tokens: dict[str, TokenTrades] = {}  # the one longest silent first
-        self._open: dict[str, TokenTrades] = {}  # those with open minutes, in the same order
+        self._tokens: OrderedDict[str, TokenTrades] = OrderedDict()  # the one longest silent first
+        self._open: OrderedDict[str, TokenTrades] = (
+            OrderedDict()
+        )  # those with open minutes, in the same order
         self._held = 0
         self._closed_unknown = -1  # newest minute of a token that was forgotten
         self._changed: dict[tuple[str, int], Minute] = {}
@@ -226,14 +229,15 @@ class CandleBook:
 
     def _touch(self, token: str) -> TokenTrades:
         """Find a token, now the one least long silent, and remember its price before changes."""
-        held = self._tokens.pop(token, None)
+        held = self._tokens.get(token)
         if held is None:
             if len(self._tokens) >= self._tokens_max:
                 self._forget(next(iter(self._tokens)))
-            held = TokenTrades(self._closed_unknown)
-        elif self._open.pop(token, None) is not None:
-            self._open[token] = held
-        self._tokens[token] = held
+            held = self._tokens[token] = TokenTrades(self._closed_unknown)
+        else:
+            self._tokens.move_to_end(token)
+            if held.minutes:
+                self._open.move_to_end(token)
         if token not in self._before:
             self._before[token] = held.newest()
         return held

@@ -174,11 +174,10 @@ class ChainSwaps:
         token nobody listed books no more than the pool that prices it holds, and of two such the
         lower.
         """
-        assets = view.assets if view.token_is_0 else view.assets[::-1]
-        quote = self._prices.price(assets[1], block)
+        quote = self._prices.price(view.quote_asset, block)
         if quote is not None and view.quote_class != REST:
             return _by(quote, trade.quote, view.quote_places, trade.token, view.token_places)
-        token = self._prices.price(assets[0], block)
+        token = self._prices.price(view.token_asset, block)
         found = [
             worth
             for answer, amount, places in (

@@ -5,6 +5,7 @@ seconds before it.
 """
 
 from bisect import bisect_left
+from collections import OrderedDict
 from typing import Any, Final, NamedTuple
 
 from swapstats.core.preprocess.amounts import ONE_DOLLAR, PRICE_PLACES
@@ -74,7 +75,7 @@ class ExchangeRates:
         self._age_max = rules.rate_ms // _SECOND_MS
         self._seconds_max = rules.horizon_seconds
         self._markets_max = rules.markets_max
-        self._markets: dict[str, Market] = {}  # the one longest silent first
+        self._markets: OrderedDict[str, Market] = OrderedDict()  # the one longest silent first
         self._by_asset: dict[str, dict[str, Market]] = {}
         self._answers: dict[int, dict[str, int | None]] = {}
         self._floor = -1
@@ -179,13 +180,13 @@ class ExchangeRates:
         if trade.base == trade.quote or second <= self._floor:
             return
         name = f"{trade.venue}:{trade.market}"
-        market = self._markets.pop(name, None)
+        market = self._markets.get(name)
         if market is None:
             if len(self._markets) >= self._markets_max:
                 self._close(next(iter(self._markets)))
-            market = Market(trade.venue, trade.base, trade.quote)
+            market = self._markets[name] = Market(trade.venue, trade.base, trade.quote)
             self._index(name, market)
-        self._markets[name] = market
+        self._markets.move_to_end(name)
         if (market.base, market.quote) == (trade.base, trade.quote):
             ident = trade.trade_id
             _insert(market.prints, Print(second, trade.event_time, len(ident), ident, price))

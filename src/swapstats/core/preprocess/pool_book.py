@@ -4,6 +4,7 @@ Of each pool and block the last state counts. States of blocks that can still le
 kept, and the newest before them.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -70,7 +71,7 @@ class PoolBook:
         self._pools_max = rules.pools_max
         self._age_max_ms = rules.observation_ms
         self._ranks = ranks
-        self._pools: dict[str, Pool] = {}  # the one longest silent first
+        self._pools: OrderedDict[str, Pool] = OrderedDict()  # the one longest silent first
         self._by_asset: dict[str, dict[str, Pool]] = {}
 
     def __len__(self) -> int:
@@ -99,21 +100,16 @@ class PoolBook:
             pool = self._open(event.pool, view)
         elif pool.assets != view.assets or pool.places != view.places:
             return  # not the pool of that name
-        del self._pools[event.pool]
-        self._pools[event.pool] = pool
+        self._pools.move_to_end(event.pool)
         history = pool.history
         held = Held(
             block.number, block.block_hash, event.log_index, block.event_ms,
             event.depth0, event.depth1,
         )  # fmt: skip
-        place = len(history)
-        while place and history[place - 1][:2] > held[:2]:
-            place -= 1
-        if place and history[place - 1][:2] == held[:2]:
-            if history[place - 1].log_index < held.log_index:
-                history[place - 1] = held
+        if not history or history[-1].number < block.number:
+            history.append(held)
         else:
-            history.insert(place, held)
+            _insert(history, held)
         while len(history) > 1 and history[1].number <= floor:
             del history[0]
         self._forget_aged(floor_ms)
@@ -172,6 +168,18 @@ class PoolBook:
             pool.history = [Held(*held) for held in history]
             self._pools[name] = pool
             self._index(pool)
+
+
+def _insert(history: list[Held], new: Held) -> None:
+    """Put a state in its place; of one block the last counts."""
+    place = len(history)
+    while place and history[place - 1][:2] > new[:2]:
+        place -= 1
+    if place and history[place - 1].block_hash == new.block_hash:
+        if history[place - 1].log_index < new.log_index:
+            history[place - 1] = new
+    else:
+        history.insert(place, new)
 
 
 _NONE: Mapping[str, Pool] = {}

@@ -32,6 +32,8 @@ class PoolView:
         token_is_0: whether it is the pool's first.
         quote: address of the other one.
         quote_places: its decimals.
+        token_asset: name under which the token is priced.
+        quote_asset: the same of the quote.
         quote_class: STABLE, NATIVE, OTHER or REST.
         assets: both tokens as they are priced, in the pool's order.
         places: decimals of both.
@@ -46,6 +48,8 @@ class PoolView:
     token_is_0: bool
     quote: str
     quote_places: int
+    token_asset: str
+    quote_asset: str
     quote_class: int
     assets: tuple[str, str]
     places: tuple[int, int]
@@ -130,6 +134,8 @@ class PoolViews:
             token_is_0=is_0,
             quote=tokens[quote],
             quote_places=places[quote],
+            token_asset=assets[token],
+            quote_asset=assets[quote],
             quote_class=quote_class,
             assets=assets,
             places=places,

@@ -109,6 +109,17 @@ def _first_bad(event: PoolSwap) -> Refusal:
 
 
 def _check_trade(event: ExchangeTrade) -> Refusal | None:
+    if (
+        _is_name(event.venue)
+        and _is_name(event.base)
+        and _is_name(event.quote)
+        and _is_market(event.market)
+        and _is_trade_id(event.trade_id)
+        and event.side in {"buy", "sell"}
+        and 1 <= event.multiplier <= MULTIPLIER_MAX
+        and EVENT_MS_MIN <= event.event_time <= INTEGER_MAX
+    ):
+        return None
     for name in ("venue", "base", "quote"):
         if not _is_name(getattr(event, name)):
             return bad_field(
@@ -122,9 +133,7 @@ def _check_trade(event: ExchangeTrade) -> Refusal | None:
         return bad_field("side", "buy or sell", event.side)
     if not 1 <= event.multiplier <= MULTIPLIER_MAX:
         return bad_field("multiplier", f"1 to {MULTIPLIER_MAX}", event.multiplier)
-    if not EVENT_MS_MIN <= event.event_time <= INTEGER_MAX:
-        return bad_field("event_time", f"ms since epoch from {EVENT_MS_MIN}", event.event_time)
-    return None
+    return bad_field("event_time", f"ms since epoch from {EVENT_MS_MIN}", event.event_time)
 
 
 def is_address(text: str) -> bool:

@@ -1,5 +1,6 @@
 """Hints at trades that only pretend: one trader on both sides. Flagged, never left out."""
 
+from collections import OrderedDict
 from typing import Any, Final
 
 from swapstats.core.preprocess.rules import PriceRules
@@ -27,7 +28,7 @@ class TraderMemory:
         self._window_ms = rules.wash_window_ms
         self._routers = rules.routers
         self._traders_max = rules.traders_max
-        self._last: dict[tuple[str, str], tuple[int, str, int, str]] = {}
+        self._last: OrderedDict[tuple[str, str], tuple[int, str, int, str]] = OrderedDict()
 
     def flags(
         self, token: str, trader: str | None, side: str, amount: int, tx_hash: str, event_ms: int
