@@ -122,17 +122,17 @@ def stream(name: str, events: Sequence[RawEvent]) -> Stream:
 
 def figures(given: Stream, rounds: int) -> list[Figure]:
     floors, rates, ratios = [], [], []
-    state = b""
+    made = Preprocessor(PriceRules())
     for number in range(rounds + 1):
         floor_s = seconds(lambda: run_floor(given))
         made = Preprocessor(PriceRules())
         took_s = seconds(lambda: [made.apply(batch) for batch in given.batches])  # noqa: B023
-        state = made.snapshot()
         if number:  # one round before them is thrown away
             floors.append(len(given.messages) / floor_s)
             rates.append(len(given.messages) / took_s)
             ratios.append(floor_s / took_s)
         print(f"  {given.name}: {len(given.messages) / took_s:,.0f}/s", flush=True)
+    state = made.snapshot()
     pack_s = min(seconds(made.snapshot) for _ in range(3))
     restore_s = min(seconds(lambda: Preprocessor.restore(PriceRules(), state)) for _ in range(3))
     name = given.name

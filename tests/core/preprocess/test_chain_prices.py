@@ -50,7 +50,7 @@ class Market:
         view = self.views.view(event)
         assert isinstance(view, PoolView)
         held = Block(event.block_number, event.block_hash, event.event_time)
-        self.book.observe(event, view, held, -1, 0)
+        self.book.observe(event, view, held, -1)
 
     def trade(self, base: str, quote: str, price: int) -> None:
         trade = exchange_trade(base, quote, str(price), event_time=FIRST_MS)
@@ -59,7 +59,7 @@ class Market:
     def price(self, asset: str, block: int = 1) -> tuple[float, str] | None:
         at = Block(FIRST_BLOCK + block, "0x", FIRST_MS + block * 12_000)
         found = self.prices.price(asset, at)
-        return found and (found.price / ONE_DOLLAR, found.source)
+        return None if found is None else (found.price / ONE_DOLLAR, found.source)
 
 
 def test_blocks_below_decide_and_nothing_of_the_own() -> None:

@@ -144,6 +144,7 @@ def test_the_market_longest_silent_makes_room() -> None:
 
 def test_multiplied_markets_price_one_unit() -> None:
     assert price_of(125, 1, 1_000) * 80 == 10**PRICE_PLACES
+    assert price_of(10**40, 40, 1) == ONE_DOLLAR
 
 
 def test_it_is_packed_whole() -> None:

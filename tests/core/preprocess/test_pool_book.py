@@ -25,7 +25,8 @@ class Told:
         view = self.views.view(event)
         assert isinstance(view, PoolView)
         held = Block(event.block_number, event.block_hash, event.event_time)
-        self.book.observe(event, view, held, floor, floor_ms)
+        self.book.forget_aged(floor_ms)
+        self.book.observe(event, view, held, floor)
         return event
 
     def depth(self, block: int, asset: str = X, oldest: int = 0) -> list[str]:
@@ -106,7 +107,7 @@ def test_unknown_depths_and_another_pool_of_the_name_change_nothing() -> None:
     view = told.views.view(event)
     assert isinstance(view, PoolView)
     silent = pool_swap(X, WETH, (1, -1), block=2)
-    told.book.observe(silent, view, Block(silent.block_number, silent.block_hash, 0), -1, 0)
+    told.book.observe(silent, view, Block(silent.block_number, silent.block_hash, 0), -1)
     told.tell(2, 77, address(1), pool=event.pool)
     assert told.depth(3) == ["10"]
 

@@ -1,5 +1,10 @@
+import json
+from typing import Any
+
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from swapstats.core.plain_decode import Swap, decode_message
 from swapstats.core.preprocess.preprocessor import Preprocessor
@@ -94,3 +99,33 @@ def test_a_state_of_other_rules_is_refused() -> None:
     blob = Preprocessor(PriceRules()).snapshot()
     with pytest.raises(Rejected, match="give the rules it was made by"):
         Preprocessor.restore(PriceRules(depeg_bps=5), blob)
+
+
+ODD: st.SearchStrategy[Any] = st.one_of(
+    st.sampled_from(
+        ["", "0", "-0", "-1", "1" * 78, "1" * 79, "1." + "0" * 40, "0." + "0" * 39 + "1", "1e5",
+         "NaN", "0x", "0x" + "f" * 40, "0x" + "F" * 40, USDC, WETH, "USD", "USDT", "BTC", "\ud800",
+         "\x00", None, True, 1.5, 0, -1, 36, 37, 255, 1 << 63, 1 << 64, 10**30, [], {}]
+    ),
+    st.text(max_size=5),
+    st.integers(),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 30), ODD), max_size=12))
+def test_whatever_a_field_holds_it_is_a_swap_or_refused(changes: list[tuple[Any, ...]]) -> None:
+    """No event stops the stream, no refusal lacks its reason, every swap is wire v1."""
+    messages = []
+    for is_trade, place, odd in changes:
+        fields = msgspec.to_builtins(TRADE if is_trade else SWAP)
+        fields[sorted(fields)[place % len(fields)]] = odd
+        messages.append(json.dumps(fields).encode())
+    made = Preprocessor(PriceRules())
+    done = made.apply(batch_of(messages, FIRST_MS))
+    assert len(done.swaps) + len(done.refused) == len(messages)
+    assert all(each.detail for each in done.refused)
+    for message in done.swaps:
+        assert isinstance(decode_message(message, FIRST_MS, 3_600_000), Swap), message
+    blob = made.snapshot()
+    assert Preprocessor.restore(PriceRules(), blob).snapshot() == blob

@@ -5,7 +5,9 @@ often and in whatever order messages repeat, the state is the same.
 """
 
 from bisect import insort
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from swapstats.core.preprocess.limits import CLOCK_SLACK_MS
 from swapstats.core.preprocess.refusal import Refusal
@@ -13,7 +15,7 @@ from swapstats.core.preprocess.rules import PriceRules
 from swapstats.model.raw_event import PoolSwap
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What one whole token was worth as of a block.
 
     Attributes:

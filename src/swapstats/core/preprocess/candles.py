@@ -6,7 +6,9 @@ nothing any more.
 """
 
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from swapstats.core.preprocess.amounts import CANDLE_PLACES, TOKEN_PLACES, USD_PLACES, plain_text
 from swapstats.core.preprocess.rules import PriceRules
@@ -19,7 +21,7 @@ TAKEN, LATE, FULL = "", "candle_late", "candle_full"
 """What became of a trade: taken, too late for its minute, or more than may be held."""
 
 
-class PricedTrade(NamedTuple):
+class PricedTrade(msgspec.Struct, frozen=True, gc=False):
     """One trade as candles see it.
 
     Attributes:
@@ -35,7 +37,7 @@ class PricedTrade(NamedTuple):
     source: str
 
 
-class Newest(NamedTuple):
+class Newest(msgspec.Struct, frozen=True, gc=False):
     """The newest price of a token: its place, price and source."""
 
     place: Place
@@ -57,15 +59,18 @@ class Minute:
 
     def add(self, place: Place, trade: PricedTrade) -> None:
         """Take a trade that is not there yet."""
-        if self.trades and not self.is_stale:
+        if not self.trades:
+            self.first = self.last = place
+            self.high = self.low = trade.price
+            self.usd_sum, self.token_sum = trade.usd, trade.amount
+            self.is_stale = False
+        elif not self.is_stale:
             self.first = min(self.first, place)
             self.last = max(self.last, place)
             self.high = max(self.high, trade.price)
             self.low = min(self.low, trade.price)
             self.usd_sum += trade.usd
             self.token_sum += trade.amount
-        else:
-            self.is_stale = True
         self.trades[place] = trade
 
     def drop(self, place: Place) -> None:
@@ -219,11 +224,11 @@ class CandleBook:
         before, newest = self._before[token], self._tokens[token].newest()
         if newest == before:
             return
-        place, price, source = newest or Newest(before.place if before else (0,), 0, "none")
+        told = newest or Newest(before.place if before else (0,), 0, "none")
         self._prices.append(
             TokenPrice(
-                token=token, price_usd=plain_text(price, CANDLE_PLACES), source=source,
-                event_time=int(place[0]),
+                token=token, price_usd=plain_text(told.price, CANDLE_PLACES), source=told.source,
+                event_time=int(told.place[0]),
             )
         )  # fmt: skip
 

@@ -1,7 +1,9 @@
 """From the swaps of one chain's pools to priced swaps of tokens."""
 
 from collections import Counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from swapstats.core.preprocess.amounts import (
     CANDLE_PLACES,
@@ -29,7 +31,7 @@ from swapstats.model.raw_event import PoolSwap
 from swapstats.model.wire import SCHEMA_VERSION
 
 
-class Trade(NamedTuple):
+class Trade(msgspec.Struct, frozen=True, gc=False):
     """What changed hands in one swap.
 
     Attributes:
@@ -43,7 +45,7 @@ class Trade(NamedTuple):
     quote: int
 
 
-class Worth(NamedTuple):
+class Worth(msgspec.Struct, frozen=True, gc=False):
     """What a swap was worth.
 
     Attributes:
@@ -106,10 +108,12 @@ class ChainSwaps:
         block = self._blocks.find(event, append_ms)
         if isinstance(block, Refusal):
             return block
+        if not block.events:
+            self._book.forget_aged(self._blocks.floor_ms)
         change = block.note(event)
         if change and view.is_observed:
             if change > 0:
-                self._book.observe(event, view, block, self._blocks.floor, self._blocks.floor_ms)
+                self._book.observe(event, view, block, self._blocks.floor)
             else:
                 self._book.take_back(event)
         trade = _trade(event, view)

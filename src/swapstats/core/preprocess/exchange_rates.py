@@ -6,9 +6,11 @@ seconds before it.
 
 from bisect import bisect_left
 from collections import OrderedDict
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from swapstats.core.preprocess.amounts import ONE_DOLLAR, PRICE_PLACES
+import msgspec
+
+from swapstats.core.preprocess.amounts import ONE_DOLLAR, POWERS, PRICE_PLACES
 from swapstats.core.preprocess.limits import CLOCK_SLACK_MS
 from swapstats.core.preprocess.peg import told_rate, voted_rate
 from swapstats.core.preprocess.rules import PriceRules
@@ -17,7 +19,7 @@ from swapstats.model.raw_event import ExchangeTrade
 _SECOND_MS: Final = 1_000
 
 
-class Print(NamedTuple):
+class Print(msgspec.Struct, frozen=True, gc=False, order=True):
     """The last trade of a market in one second.
 
     Attributes:
@@ -54,7 +56,7 @@ class Market:
 
     def before(self, second: int, age_max: int) -> Print | None:
         """Newest trade before a second, at most `age_max` seconds old."""
-        place = bisect_left(self.prints, (second,))
+        place = bisect_left(self.prints, second, key=_second)
         if place and self.prints[place - 1].second >= second - age_max:
             return self.prints[place - 1]
         return None
@@ -210,7 +212,10 @@ class ExchangeRates:
         """Turn into plain values."""
         markets = [
             (name, market.venue, market.base, market.quote,
-             [(*each[:4], str(each.price)) for each in market.prints])
+             [
+                (each.second, each.event_ms, each.id_size, each.trade_id, str(each.price))
+                for each in market.prints
+            ])
             for name, market in self._markets.items()
         ]  # fmt: skip
         answers = [
@@ -234,10 +239,13 @@ class ExchangeRates:
             self._answers[second] = {name: rate and int(rate) for name, rate in held}
 
 
+def _second(printed: Print) -> int:
+    return printed.second
+
+
 def price_of(price: int, places: int, multiplier: int) -> int:
     """Price of one base unit, PRICE_PLACES places, of a market that trades `multiplier` at once."""
-    scaled: int = price * 10 ** (PRICE_PLACES - places)
-    return scaled // multiplier
+    return price * POWERS[PRICE_PLACES] // (multiplier * POWERS[places])
 
 
 def _insert(prints: list[Print], new: Print) -> None:

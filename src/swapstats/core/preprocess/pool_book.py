@@ -6,7 +6,10 @@ kept, and the newest before them.
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
+from msgspec.structs import astuple
 
 from swapstats.core.preprocess.blocks import Block
 from swapstats.core.preprocess.pool_view import REST, PoolView, TokenRanks
@@ -14,7 +17,7 @@ from swapstats.core.preprocess.rules import PriceRules
 from swapstats.model.raw_event import PoolSwap
 
 
-class Held(NamedTuple):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """What a pool held after the last swap of one block.
 
     Attributes:
@@ -32,6 +35,11 @@ class Held(NamedTuple):
     event_ms: int
     depth0: str
     depth1: str
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Order of blocks."""
+        return (self.number, self.block_hash)
 
 
 class Pool:
@@ -81,9 +89,7 @@ class PoolBook:
         """Pools in which `asset` trades against a listed token."""
         return self._by_asset.get(asset, _NONE).values()
 
-    def observe(
-        self, event: PoolSwap, view: PoolView, block: Block, floor: int, floor_ms: int
-    ) -> None:
+    def observe(self, event: PoolSwap, view: PoolView, block: Block, floor: int) -> None:
         """Note what a swap's pool holds after it.
 
         Args:
@@ -91,7 +97,6 @@ class PoolBook:
             view: of its pool, which can price something.
             block: its block.
             floor: height up to which blocks cannot leave the chain any more.
-            floor_ms: time that chain has reached by then.
         """
         if event.depth0 is None or event.depth1 is None:
             return
@@ -112,7 +117,6 @@ class PoolBook:
             _insert(history, held)
         while len(history) > 1 and history[1].number <= floor:
             del history[0]
-        self._forget_aged(floor_ms)
 
     def take_back(self, event: PoolSwap) -> None:
         """Forget what the pool held after a swap that left the chain."""
@@ -147,8 +151,8 @@ class PoolBook:
             if pools is not None and pools.pop(pool.name, None) is not None and not pools:
                 del self._by_asset[asset]
 
-    def _forget_aged(self, floor_ms: int) -> None:
-        """Drop pools that can price no block that may still come."""
+    def forget_aged(self, floor_ms: int) -> None:
+        """Drop pools that can price no block that may still come: none before `floor_ms`."""
         while self._pools:
             pool = next(iter(self._pools.values()))
             if not pool.history or pool.history[-1].event_ms >= floor_ms - self._age_max_ms:
@@ -158,7 +162,8 @@ class PoolBook:
     def pack(self) -> list[object]:
         """Turn into plain values."""
         return [
-            (pool.name, pool.assets, pool.places, pool.history) for pool in self._pools.values()
+            (pool.name, pool.assets, pool.places, [astuple(held) for held in pool.history])
+            for pool in self._pools.values()
         ]
 
     def unpack(self, packed: Any) -> None:
@@ -173,7 +178,7 @@ class PoolBook:
 def _insert(history: list[Held], new: Held) -> None:
     """Put a state in its place; of one block the last counts."""
     place = len(history)
-    while place and history[place - 1][:2] > new[:2]:
+    while place and history[place - 1].place > new.place:
         place -= 1
     if place and history[place - 1].block_hash == new.block_hash:
         if history[place - 1].log_index < new.log_index:
