@@ -16,7 +16,7 @@ from swapstats.core.preprocess.rules import PriceRules
 from swapstats.model.preprocessed import MINUTE_MS, Candle, Preprocessed, TokenPrice
 from swapstats.model.raw_event import RawEvent
 from swapstats.testing.forking_chain import ForkingChain, cut, told_again
-from swapstats.testing.raw_events import batch_of
+from swapstats.testing.raw_events import FIRST_MS, batch_of, exchange_trade
 
 RULES = PriceRules(dust_micros=1_500_000, candle_floor_micros=1)
 FILTERED = {"dust", "one_sided"}
@@ -31,6 +31,9 @@ steps = st.lists(
     max_size=12,
 )
 seeds = st.integers(0, 1 << 32)
+few_trades = st.lists(
+    st.tuples(st.sampled_from(("BTC", "ETH", "PEPE")), st.integers(1, 99)), max_size=30
+)
 unhurried = settings(deadline=None, max_examples=60)
 
 
@@ -175,3 +178,20 @@ def test_chains_do_not_disturb_each_other(seed: int, random: Random) -> None:
     apart = run(one, None, rules).messages, run(other, None, rules).messages
     assert [m for m in together if b'"chain_id":1,' in m] == apart[0]
     assert [m for m in together if b'"chain_id":7,' in m] == apart[1]
+
+
+@unhurried
+@given(few_trades, st.randoms(use_true_random=False))
+def test_markets_that_price_nothing_else_may_come_in_any_order(
+    trades: list[tuple[str, int]], random: Random
+) -> None:
+    log: list[RawEvent] = [
+        exchange_trade(base, "USDT", str(price), trade_id=str(index),
+                       event_time=FIRST_MS + price * 7_000)
+        for index, (base, price) in enumerate(trades)
+    ]  # fmt: skip
+    shuffled = random.sample(log, len(log))
+    ordered, mixed = run(log), run(shuffled)
+    assert sorted(mixed.messages) == sorted(ordered.messages)
+    assert mixed.standing_candles() == ordered.standing_candles()
+    assert mixed.standing_prices() == ordered.standing_prices()

@@ -38,6 +38,8 @@ class Candle(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class TokenPrice(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The newest price of a token.
 
+    `source` `none` and price 0: it has none any more, its only trade left the chain.
+
     Attributes:
         token: token key.
         price_usd: USD for one token, decimal text.
@@ -78,7 +80,8 @@ class Preprocessed:
         refused: raw events that became none.
         candles: candles that changed, with their values after the batch.
         prices: newest prices that changed.
-        counts: swaps by `price_source`, and flags by name.
+        counts: swaps by `price_source`, flags by name, and what candles left out: `candle_late`
+            (their minute is closed), `candle_full` (more trades than may be held).
     """
 
     swaps: list[bytes]

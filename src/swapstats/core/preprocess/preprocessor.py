@@ -3,6 +3,21 @@
     decode and check -> look at the pool -> find the block -> price, frozen -> swap, candle, flags
 
 Its output depends on the sequence of records alone, not on how they are cut into batches.
+
+What a swap of a chain is worth, the first of these that is known:
+
+1. its quote, where that is a listed token: a stable at a dollar (or at its market rate, if it
+   slipped), the chain's coin at the median of its deep pools with stables, another listed token at
+   its deepest pool; coin and others at the rate of an exchange where no pool is deep;
+2. the amount of either token at its deepest pool with a listed one, two hops at most, the lower if
+   both are known, and never more than that pool holds;
+3. nothing: the swap counts without USD. A pool never prices its own unlisted token.
+
+A trade of an exchange is worth its quote at the rate of the second before.
+
+A swap without one of its amounts, or with both on one side, is no trade and is filtered. What
+every valid swap leaves in its pool is noted, also of swaps that are filtered: the dust bound moves
+no price.
 """
 
 from collections import Counter

@@ -53,7 +53,8 @@ class PriceRules:
         rate_assets: exchange assets beside `dollars` that may be the quote of another trade, or
             price a token of a chain: trades of their dollar markets are remembered.
         liquidity_floor_micros: a pool prices nothing unless it holds as much of the better known
-            token, in micro-dollars.
+            token, in micro-dollars. Of concentrated liquidity the virtual reserve counts, which is
+            more than what lies there: be generous.
         depeg_bps: a stable whose market rate is off by more than this many 1/10,000 counts at
             its market rate, not as a dollar.
         dust_micros: swaps worth less are filtered out, in micro-dollars; 0 = none are. What has
