@@ -9,7 +9,7 @@ from swapstats.roles.bench.figures import load_findings
 
 HERE = Path(__file__).resolve().parent
 ARTIFACTS = HERE.parent / "artifacts"
-SCRIPTS = ("full_path", "kernels", "memory", "checkpoint", "tick", "evm_decode")
+SCRIPTS = ("full_path", "kernels", "memory", "checkpoint", "tick", "evm_decode", "preprocess")
 
 
 def main() -> None:
