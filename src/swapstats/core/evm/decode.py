@@ -5,11 +5,13 @@ answer ──> logs ──> event by topic0 ──> counts, hex, ranges ──> 
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
-from swapstats.core.evm.events import PoolEvent, Reserves, SwapEvent
+from swapstats.core.evm.events import Event, PoolEvent, Reserves, SwapEvent, SyncEvent
 from swapstats.core.evm.logs import (
     LOG_BYTES_SHOWN_MAX,
     CreatedPool,
@@ -18,8 +20,8 @@ from swapstats.core.evm.logs import (
     EvmLog,
     RefusedLog,
 )
-from swapstats.core.evm.registry import Kind, Other, Registry
-from swapstats.core.evm.words import OutOfRange, hex_bytes, quantity
+from swapstats.core.evm.registry import Registry
+from swapstats.core.evm.words import OutOfRange, hex_bytes, is_lower_hex, lower_hex, quantity
 from swapstats.errors import Rejected
 
 SHOWN_BYTES_MAX: Final = 200
@@ -51,23 +53,29 @@ _decode_log: Final = msgspec.json.Decoder(EvmLog).decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class _Refusal(Exception):
-    """Why a log is refused; never leaves this module."""
+_REFUSING: Final = (ValueError, ArithmeticError, LookupError)
+_index: Final = attrgetter("index")
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
-_REFUSING: Final = (_Refusal, ValueError, ArithmeticError, LookupError)
+_Meant = tuple[int, EvmLog, Event]
+"""Place within the answer, log, and the event it is meant to be."""
+_Told = dict[tuple[str, str, int], Reserves]
+"""Reserves by block hash, contract and log index."""
 
 
-class _Kinds(dict[str, Kind]):
-    """Events by topic0; what is looked up for the first time is tried in lower case."""
+class _Kinds(dict[str, Event | None]):
+    """Events by topic0, None for those of others; the first look at a topic0 ignores case."""
 
-    def __missing__(self, topic0: str) -> Kind:
-        kind = self[topic0] = self.get(topic0.lower(), Other.FOREIGN)
+    def __missing__(self, topic0: str) -> Event | None:
+        kind = self[topic0] = self.get(topic0.lower())
         return kind
+
+
+class _Numbers(dict[str, int]):
+    """Numbers by their hex text: those of blocks and logs come again and again."""
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = quantity(text)
+        return number
 
 
 def decode_logs(body: bytes, registry: Registry) -> DecodedLogs:
@@ -122,129 +130,139 @@ def _decode_loosely(body: bytes, registry: Registry) -> DecodedLogs:
 def _decode(
     indexes: Sequence[int], logs: Sequence[EvmLog], registry: Registry, refused: list[RefusedLog]
 ) -> DecodedLogs:
+    """Decode logs of the right shape; `refused` holds those of the answer that were not."""
+    count = len(logs) + len(refused)
     known = _Kinds(registry.kinds)
-    kinds = [known[log.topics[0]] if log.topics else Other.FOREIGN for log in logs]
-    misshapen = len(refused)
-    told: dict[tuple[str, str, int], Reserves] = {}
-    if Other.SYNC in kinds:
-        refused += _read_syncs(indexes, logs, kinds, told)
-    syncs = kinds.count(Other.SYNC) - (len(refused) - misshapen)
+    meant = [
+        (index, log, kind)
+        for index, log in zip(indexes, logs, strict=True)
+        if log.topics and (kind := known[log.topics[0]]) is not None
+    ]
+    good = _in_lower_case(_fitting(meant, refused), refused)
+    told = _reserves(good, refused)
+    numbers = _Numbers()
     swaps: list[DecodedSwap] = []
     created: list[CreatedPool] = []
-    for index, log, kind in zip(indexes, logs, kinds, strict=True):
+    for index, log, event in good:
         try:
-            if type(kind) is SwapEvent:
-                swaps.append(_swap(log, kind, told))
-            elif type(kind) is PoolEvent:
-                created.append(_pool(log, kind))
+            if type(event) is SwapEvent:
+                swaps.append(_swap(log, event, told, numbers))
+            elif type(event) is PoolEvent:
+                created.append(_pool(log, event, numbers))
         except _REFUSING as error:
-            refused.append(_refused(index, log, error))
-    if len(refused) > 1:
-        refused.sort(key=lambda one: one.index)
-    return DecodedLogs(
-        logs=len(logs) + misshapen,
-        swaps=swaps,
-        created=created,
-        refused=refused,
-        syncs=syncs,
-        foreign=kinds.count(Other.FOREIGN),
-    )
+            refused.append(_refused(index, log, _reason(error), str(error)))
+    refused.sort(key=_index)
+    return DecodedLogs(count, swaps, created, refused, len(told), len(logs) - len(meant))
 
 
-def _read_syncs(
-    indexes: Sequence[int],
-    logs: Sequence[EvmLog],
-    kinds: Sequence[Kind],
-    told: dict[tuple[str, str, int], Reserves],
-) -> list[RefusedLog]:
-    """Read all reserves first, so that the order of the answer does not matter."""
-    refused = []
-    for index, log, kind in zip(indexes, logs, kinds, strict=True):
-        if kind is not Other.SYNC:
-            continue
+def _fitting(meant: Sequence[_Meant], refused: list[RefusedLog]) -> list[_Meant]:
+    """Keep the logs that have what their event asks for; refuse the others."""
+    good = []
+    for item in meant:
+        index, log, event = item
+        if log.removed:
+            refused.append(_refused(index, log, "removed", _REMOVED))
+        elif len(log.topics) != event.topics:
+            detail = f"Expected {event.topics} topics, was {len(log.topics)}"
+            refused.append(_refused(index, log, "topic_count", detail))
+        elif len(log.data) != 64 * event.words + 2:
+            detail = f"Expected {32 * event.words} bytes of data, was {len(log.data) / 2 - 1:g}"
+            refused.append(_refused(index, log, "data_length", detail))
+        elif event.emitters is not None and log.address.lower() not in event.emitters:
+            detail = (
+                f"Expected a contract known for {event.venue}, was {log.address}: name it in the "
+                "registry if it is genuine"
+            )
+            refused.append(_refused(index, log, "unknown_emitter", detail))
+        else:
+            good.append(item)
+    return good
+
+
+def _in_lower_case(meant: list[_Meant], refused: list[RefusedLog]) -> list[_Meant]:
+    """Make sure that addresses, hashes and topics are hex digits in lower case.
+
+    All at once, as nodes write them so; one by one where it does not hold.
+    """
+    words: list[str] = []
+    for _, log, _ in meant:
+        words += log.topics
+        words.append(log.block_hash)
+        words.append(log.transaction_hash)
+    if is_lower_hex(words, 66) and is_lower_hex([log.address for _, log, _ in meant], 42):
+        return meant
+    good = []
+    for index, log, event in meant:
         try:
-            data = _checked(log, 1, 2)
-            reserves = int.from_bytes(data[:32], "big"), int.from_bytes(data[32:], "big")
-            told[log.block_hash, log.address, quantity(log.log_index)] = reserves
-        except _REFUSING as error:
-            refused.append(_refused(index, log, error))
-    return refused
+            lowered = structs.replace(
+                log,
+                address=lower_hex(log.address),
+                topics=tuple(lower_hex(topic) for topic in log.topics),
+                block_hash=lower_hex(log.block_hash),
+                transaction_hash=lower_hex(log.transaction_hash),
+            )
+            good.append((index, lowered, event))
+        except ValueError as error:
+            refused.append(_refused(index, log, "bad_hex", str(error)))
+    return good
 
 
-def _swap(log: EvmLog, event: SwapEvent, told: dict[tuple[str, str, int], Reserves]) -> DecodedSwap:
-    data = _checked(log, event.topics, event.words)
-    if event.emitters is not None and log.address.lower() not in event.emitters:
-        raise _unknown_emitter(log, event)
-    log_index = quantity(log.log_index)
+def _reserves(good: Sequence[_Meant], refused: list[RefusedLog]) -> _Told:
+    """Read all reserves before any swap, so that the order within the answer does not matter."""
+    told: _Told = {}
+    for index, log, event in good:
+        if type(event) is SyncEvent:
+            try:
+                data = hex_bytes(log.data)
+                reserves = int.from_bytes(data[:32], "big"), int.from_bytes(data[32:], "big")
+                told[log.block_hash, log.address, quantity(log.log_index)] = reserves
+            except ValueError as error:
+                refused.append(_refused(index, log, "bad_hex", str(error)))
+    return told
+
+
+def _swap(log: EvmLog, event: SwapEvent, told: _Told, numbers: _Numbers) -> DecodedSwap:
+    log_index = numbers[log.log_index]
     reserves = None
     if event.sync_topic0 is not None:
         reserves = told.get((log.block_hash, log.address, log_index - 1))
-    pool, amount0, amount1, trader, depth0, depth1 = event.read(log, data, reserves)
+    pool, amount0, amount1, trader, depth0, depth1 = event.read(log, hex_bytes(log.data), reserves)
     return DecodedSwap(
         event.venue,
-        pool.lower(),
+        pool,
         amount0,
         amount1,
         trader,
         depth0,
         depth1,
-        quantity(log.block_number),
-        log.block_hash.lower(),
-        log.transaction_hash.lower(),
+        numbers[log.block_number],
+        log.block_hash,
+        log.transaction_hash,
         log_index,
     )
 
 
-def _pool(log: EvmLog, event: PoolEvent) -> CreatedPool:
-    data = _checked(log, event.topics, event.words)
-    if event.emitters is not None and log.address.lower() not in event.emitters:
-        raise _unknown_emitter(log, event)
-    pool, token0, token1 = event.read(log, data)
+def _pool(log: EvmLog, event: PoolEvent, numbers: _Numbers) -> CreatedPool:
+    pool, token0, token1 = event.read(log, hex_bytes(log.data))
     return CreatedPool(
         event.venue,
-        pool.lower(),
-        log.address.lower(),
+        pool,
+        log.address,
         token0,
         token1,
-        quantity(log.block_number),
-        log.block_hash.lower(),
-        quantity(log.log_index),
+        numbers[log.block_number],
+        log.block_hash,
+        numbers[log.log_index],
     )
 
 
-def _checked(log: EvmLog, topics: int, words: int) -> bytes:
-    """Check what holds for every event, and read the data."""
-    if log.removed:
-        raise _Refusal("removed", _REMOVED)
-    if len(log.topics) != topics:
-        raise _Refusal("topic_count", f"Expected {topics} topics, was {len(log.topics)}")
-    if len(log.data) != 64 * words + 2:
-        raise _Refusal(
-            "data_length",
-            f"Expected {32 * words} bytes of data, was {(len(log.data) - 2) / 2:g}",
-        )
-    hex_bytes(log.address)
-    hex_bytes(log.block_hash)
-    hex_bytes(log.transaction_hash)
-    return hex_bytes(log.data)
+def _reason(error: Exception) -> str:
+    if isinstance(error, OutOfRange):
+        return "out_of_range"
+    return "bad_hex" if isinstance(error, ValueError) else "not_readable"
 
 
-def _unknown_emitter(log: EvmLog, event: SwapEvent | PoolEvent) -> _Refusal:
-    return _Refusal(
-        "unknown_emitter",
-        f"Expected a log of {event.venue} from one of {len(event.emitters or ())} known "
-        f"contracts, was from {log.address}: name it in the registry if it is genuine",
-    )
-
-
-def _refused(index: int, log: EvmLog, error: Exception) -> RefusedLog:
-    reason, detail = "bad_hex", str(error)
-    if isinstance(error, _Refusal):
-        reason = error.reason
-    elif isinstance(error, OutOfRange):
-        reason = "out_of_range"
-    elif not isinstance(error, ValueError):
-        reason = "not_readable"
+def _refused(index: int, log: EvmLog, reason: str, detail: str) -> RefusedLog:
     return RefusedLog(index, reason, detail, _encode(log)[:LOG_BYTES_SHOWN_MAX])
 
 

@@ -62,3 +62,25 @@ class PoolEvent:
     words: int
     read: Callable[[EvmLog, bytes], PoolFacts]
     emitters: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncEvent:
+    """A log whose two words are the reserves of the pool that writes it.
+
+    Attributes:
+        topic0: keccak256 of its signature.
+        venue: of the swaps it precedes.
+        topics: how many topics its logs have.
+        words: how many 32-byte words of data.
+        emitters: None: whoever wrote the swap.
+    """
+
+    topic0: str
+    venue: str
+    topics: int = 1
+    words: int = 2
+    emitters: frozenset[str] | None = None
+
+
+Event = SwapEvent | PoolEvent | SyncEvent

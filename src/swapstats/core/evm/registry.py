@@ -8,22 +8,12 @@ tests/core/evm/test_registry.py holds an example from A to Z.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 from swapstats.core.evm import uniswap_v2, uniswap_v3, uniswap_v4
-from swapstats.core.evm.events import PoolEvent, SwapEvent
+from swapstats.core.evm.events import Event, PoolEvent, SwapEvent, SyncEvent
 from swapstats.errors import UsageError
 
-
-class Other(Enum):
-    """Logs that are neither a swap nor a new pool."""
-
-    SYNC = "sync"
-    FOREIGN = "foreign"
-
-
-Kind = SwapEvent | PoolEvent | Other
 ALL_POOL_MANAGERS: Final = frozenset(uniswap_v4.POOL_MANAGERS.values())
 
 
@@ -32,10 +22,10 @@ class Registry:
     """Events by topic0; make it by `standard_registry` or `Registry().with_events(...)`.
 
     Attributes:
-        kinds: topic0 -> event, or `Other.SYNC` for logs that tell reserves.
+        kinds: topic0 -> event.
     """
 
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, Event]
 
     def with_events(self, *events: SwapEvent | PoolEvent) -> "Registry":
         """Make a registry that knows `events` as well.
@@ -45,19 +35,10 @@ class Registry:
         """
         kinds = dict(self.kinds)
         for event in events:
-            if event.topic0 in kinds:
-                raise UsageError(
-                    f"Expected one event for each topic0, was a second one for {event.topic0} "
-                    f"({event.venue}): leave one of them out"
-                )
-            kinds[event.topic0] = event
-        for event in events:
+            _add(kinds, event)
             sync = event.sync_topic0 if isinstance(event, SwapEvent) else None
-            if sync is not None and kinds.setdefault(sync, Other.SYNC) is not Other.SYNC:
-                raise UsageError(
-                    f"Expected {sync} to tell reserves only ({event.venue}), was an event of its "
-                    "own as well: leave one of them out"
-                )
+            if sync is not None and not isinstance(kinds.get(sync), SyncEvent):
+                _add(kinds, SyncEvent(topic0=sync, venue=event.venue))
         return Registry(kinds)
 
     def topics(self) -> list[str]:
@@ -80,3 +61,12 @@ def standard_registry(pool_managers: Collection[str] = ALL_POOL_MANAGERS) -> Reg
         uniswap_v4.swap_event(pool_managers),
         uniswap_v4.pool_event(pool_managers),
     )
+
+
+def _add(kinds: dict[str, Event], event: Event) -> None:
+    if event.topic0 in kinds:
+        raise UsageError(
+            f"Expected one event for each topic0, was {event.topic0} both of "
+            f"{kinds[event.topic0].venue} and of {event.venue}: leave one of them out"
+        )
+    kinds[event.topic0] = event

@@ -10,6 +10,7 @@ amounts are net. What a token keeps for itself on the way is not in them: In and
 pair measured.
 """
 
+from struct import Struct
 from typing import Final
 
 from swapstats.core.evm.events import PoolEvent, PoolFacts, Reserves, SwapEvent, SwapFacts
@@ -19,20 +20,18 @@ from swapstats.core.evm.words import OutOfRange, address_in, address_of
 VENUE: Final = "uniswap_v2"
 SYNC_TOPIC0: Final = "0x1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1"
 
-_AMOUNT_LIMIT: Final = 1 << 255
+_unpack: Final = Struct("32s32s32s32s").unpack
+_LIMIT: Final = 1 << 255
 
 
 def read_swap(log: EvmLog, data: bytes, reserves: Reserves | None) -> SwapFacts:
     """Read a Swap: net amounts, depth from the Sync before it."""
-    in0 = int.from_bytes(data[:32], "big")
-    in1 = int.from_bytes(data[32:64], "big")
-    out0 = int.from_bytes(data[64:96], "big")
-    out1 = int.from_bytes(data[96:], "big")
-    if in0 >= _AMOUNT_LIMIT or in1 >= _AMOUNT_LIMIT or (out0 | out1) >= _AMOUNT_LIMIT:
+    in0, in1, out0, out1 = map(int.from_bytes, _unpack(data))
+    if (in0 | in1 | out0 | out1) >= _LIMIT:
         raise OutOfRange("Expected amounts below 2^255, was one above")
-    address_of(log.topics[2])
+    _, sender, to = log.topics
     depth0, depth1 = (None, None) if reserves is None else reserves
-    return log.address, in0 - out0, in1 - out1, address_of(log.topics[1]), depth0, depth1
+    return log.address, in0 - out0, in1 - out1, address_of(sender, to), depth0, depth1
 
 
 def read_pool(log: EvmLog, data: bytes) -> PoolFacts:

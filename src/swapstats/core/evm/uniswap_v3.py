@@ -10,31 +10,19 @@ Amounts are the pool's view; price and liquidity are those after the swap.
 
 from typing import Final
 
+from swapstats.core.evm.concentrated import read_concentrated
 from swapstats.core.evm.events import PoolEvent, PoolFacts, Reserves, SwapEvent, SwapFacts
 from swapstats.core.evm.logs import EvmLog
-from swapstats.core.evm.words import OutOfRange, address_in, address_of, virtual_reserves
+from swapstats.core.evm.words import address_in, address_of
 
 VENUE: Final = "uniswap_v3"
-
-_LIQUIDITY_LIMIT: Final = 1 << 128
-_SQRT_PRICE_LIMIT: Final = 1 << 160
-_TICK_LIMIT: Final = 1 << 23
 
 
 def read_swap(log: EvmLog, data: bytes, _reserves: Reserves | None) -> SwapFacts:
     """Read a Swap: amounts as they stand, depth from price and liquidity."""
-    amount0 = int.from_bytes(data[:32], "big", signed=True)
-    amount1 = int.from_bytes(data[32:64], "big", signed=True)
-    sqrt_price_x96 = int.from_bytes(data[64:96], "big")
-    liquidity = int.from_bytes(data[96:128], "big")
-    tick = int.from_bytes(data[128:160], "big", signed=True)
-    if sqrt_price_x96 >= _SQRT_PRICE_LIMIT or liquidity >= _LIQUIDITY_LIMIT:
-        raise OutOfRange("Expected a sqrtPriceX96 in 160 and a liquidity in 128 bits, was more")
-    if not -_TICK_LIMIT <= tick < _TICK_LIMIT:
-        raise OutOfRange(f"Expected a tick in 24 bits, was {tick}")
-    address_of(log.topics[2])
-    depth0, depth1 = virtual_reserves(sqrt_price_x96, liquidity)
-    return log.address, amount0, amount1, address_of(log.topics[1]), depth0, depth1
+    amount0, amount1, depth0, depth1 = read_concentrated(data)
+    _, sender, recipient = log.topics
+    return log.address, amount0, amount1, address_of(sender, recipient), depth0, depth1
 
 
 def read_pool(log: EvmLog, data: bytes) -> PoolFacts:

@@ -14,9 +14,10 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from swapstats.core.evm.concentrated import read_concentrated
 from swapstats.core.evm.events import PoolEvent, PoolFacts, Reserves, SwapEvent, SwapFacts
 from swapstats.core.evm.logs import EvmLog
-from swapstats.core.evm.words import OutOfRange, address_of, hex_bytes, virtual_reserves
+from swapstats.core.evm.words import OutOfRange, address_of
 
 VENUE: Final = "uniswap_v4"
 POOL_MANAGERS: Final[Mapping[int, str]] = MappingProxyType(
@@ -33,42 +34,23 @@ POOL_MANAGERS: Final[Mapping[int, str]] = MappingProxyType(
 )
 """Chain id -> address, as docs.uniswap.org/contracts/v4/deployments lists them."""
 
-_AMOUNT_LIMIT: Final = 1 << 127
-_LIQUIDITY_LIMIT: Final = 1 << 128
-_SQRT_PRICE_LIMIT: Final = 1 << 160
-_TICK_LIMIT: Final = 1 << 23
-_FEE_LIMIT: Final = 1 << 24
-
-
-def pool_id(log: EvmLog) -> str:
-    """Read the id of the pool: topics[1] as it stands."""
-    hex_bytes(log.topics[1])
-    return log.topics[1]
+_LIMIT: Final = 1 << 127
 
 
 def read_swap(log: EvmLog, data: bytes, _reserves: Reserves | None) -> SwapFacts:
     """Read a Swap: amounts turned to the pool's view, depth from price and liquidity."""
-    amount0 = int.from_bytes(data[:32], "big", signed=True)
-    amount1 = int.from_bytes(data[32:64], "big", signed=True)
-    sqrt_price_x96 = int.from_bytes(data[64:96], "big")
-    liquidity = int.from_bytes(data[96:128], "big")
-    tick = int.from_bytes(data[128:160], "big", signed=True)
-    if not (
-        -_AMOUNT_LIMIT <= amount0 < _AMOUNT_LIMIT and -_AMOUNT_LIMIT <= amount1 < _AMOUNT_LIMIT
-    ):
+    amount0, amount1, depth0, depth1 = read_concentrated(data)
+    if not (-_LIMIT <= amount0 < _LIMIT and -_LIMIT <= amount1 < _LIMIT):
         raise OutOfRange("Expected amounts in 128 bits, was more")
-    if sqrt_price_x96 >= _SQRT_PRICE_LIMIT or liquidity >= _LIQUIDITY_LIMIT:
-        raise OutOfRange("Expected a sqrtPriceX96 in 160 and a liquidity in 128 bits, was more")
-    if not -_TICK_LIMIT <= tick < _TICK_LIMIT or int.from_bytes(data[160:], "big") >= _FEE_LIMIT:
-        raise OutOfRange("Expected a tick and a fee in 24 bits, was more")
-    depth0, depth1 = virtual_reserves(sqrt_price_x96, liquidity)
-    pool = pool_id(log)
-    return pool, -amount0, -amount1, address_of(log.topics[2]), depth0, depth1
+    if any(data[160:189]):
+        raise OutOfRange("Expected a fee in 24 bits, was more")
+    _, pool, sender = log.topics
+    return pool, -amount0, -amount1, address_of(sender), depth0, depth1
 
 
 def read_pool(log: EvmLog, _data: bytes) -> PoolFacts:
     """Read an Initialize; currency 0 may be the chain's own coin, whose address is all zeros."""
-    return pool_id(log), address_of(log.topics[2]), address_of(log.topics[3])
+    return log.topics[1], address_of(log.topics[2]), address_of(log.topics[3])
 
 
 def swap_event(managers: Collection[str]) -> SwapEvent:

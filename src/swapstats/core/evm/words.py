@@ -1,32 +1,34 @@
 """The 32-byte words that topics and data of logs are made of."""
 
+from binascii import unhexlify
 from typing import Final
 
 NATIVE: Final = "0x" + "0" * 40
 """Stands for the chain's own coin where a pool trades it unwrapped."""
-WORD_BYTES: Final = 32
-Q96_BITS: Final = 96
-
 _ADDRESS_PAD: Final = "0x" + "0" * 24
+"""What a topic that holds an address begins with."""
 
 
 class OutOfRange(ValueError):
     """A word is no value of its type; raised by readers of events, caught by `decode.py`."""
 
 
-def address_of(word: str) -> str:
-    """Read an address from a word of 66 characters.
+def address_of(topic: str, other: str = _ADDRESS_PAD) -> str:
+    """Read an address from a topic.
 
-    >>> address_of("0x0000000000000000000000003fC91A3afd70395cd496c647d5a6cc9d4b2b7fad")
+    >>> address_of("0x0000000000000000000000003fc91a3afd70395cd496c647d5a6cc9d4b2b7fad")
     '0x3fc91a3afd70395cd496c647d5a6cc9d4b2b7fad'
+
+    Args:
+        topic: 66 characters, lower case.
+        other: another topic that has to hold an address as well.
 
     Raises:
         OutOfRange: more than 20 bytes are in use.
-        ValueError: no hex digits.
     """
-    if not word.startswith(_ADDRESS_PAD):
-        raise OutOfRange(f"Expected an address in 20 bytes, was {word}")
-    return "0x" + hex_bytes(word).hex()[24:]
+    if topic[:26] != _ADDRESS_PAD or other[:26] != _ADDRESS_PAD:
+        raise OutOfRange(f"Expected addresses in 20 bytes, was {topic}, {other}")
+    return "0x" + topic[26:]
 
 
 def address_in(word: bytes) -> str:
@@ -49,10 +51,34 @@ def hex_bytes(text: str) -> bytes:
     Raises:
         ValueError: a character that is no digit (blanks included), half a byte, or no 0x.
     """
-    data = bytes.fromhex(text[2:])
-    if 2 * len(data) + 2 != len(text) or not text.startswith("0x"):
-        raise ValueError("Expected 0x and hex digits only")
-    return data
+    if not text.startswith("0x"):
+        raise ValueError(f"Expected 0x and hex digits, was {text[:80]!r}")
+    return unhexlify(text[2:])
+
+
+def lower_hex(text: str) -> str:
+    """Check that a text is hex digits with 0x, and make them lower case.
+
+    Raises:
+        ValueError: it is not.
+    """
+    return "0x" + hex_bytes(text).hex()
+
+
+def is_lower_hex(texts: list[str], chars: int) -> bool:
+    """Tell whether all of many texts are 0x and lower case hex digits, `chars` characters each.
+
+    >>> is_lower_hex(["0xab", "0x00"], 4), is_lower_hex(["0xab", "0xAB"], 4)
+    (True, False)
+    """
+    count = len(texts)
+    joined = "".join(texts)
+    return (
+        joined[::chars] == "0" * count
+        and joined[1::chars] == "x" * count
+        and joined.isascii()
+        and joined.encode().translate(None, b"0123456789abcdef") == b"x" * count
+    )
 
 
 def quantity(text: str) -> int:
@@ -64,22 +90,6 @@ def quantity(text: str) -> int:
     Raises:
         ValueError: anything but 0x and hex digits.
     """
-    if not text.startswith("0x") or not text.isalnum():
+    if not text.startswith("0x") or not text.isalnum() or not text.isascii():
         raise ValueError(f"Expected a hex quantity, was {text[:80]!r}")
     return int(text, 16)
-
-
-def virtual_reserves(sqrt_price_x96: int, liquidity: int) -> tuple[int | None, int | None]:
-    """Tell what a pool of concentrated liquidity holds around its price.
-
-    Args:
-        sqrt_price_x96: square root of the price of token0 in token1, times 2^96.
-        liquidity: liquidity in range.
-
-    Returns:
-        L * 2^96 / sqrtPrice of token0 and L * sqrtPrice / 2^96 of token1, rounded down; None
-        without a price.
-    """
-    if not sqrt_price_x96:
-        return None, None
-    return (liquidity << Q96_BITS) // sqrt_price_x96, liquidity * sqrt_price_x96 >> Q96_BITS
