@@ -139,7 +139,7 @@ def _decode(
         if log.topics and (kind := known[log.topics[0]]) is not None
     ]
     good = _in_lower_case(_fitting(meant, refused), refused)
-    told = _reserves(good, refused)
+    told, syncs = _reserves(good, refused)
     numbers = _Numbers()
     swaps: list[DecodedSwap] = []
     created: list[CreatedPool] = []
@@ -152,7 +152,7 @@ def _decode(
         except _REFUSING as error:
             refused.append(_refused(index, log, _reason(error), str(error)))
     refused.sort(key=_index)
-    return DecodedLogs(count, swaps, created, refused, len(told), len(logs) - len(meant))
+    return DecodedLogs(count, swaps, created, refused, syncs, len(logs) - len(meant))
 
 
 def _fitting(meant: Sequence[_Meant], refused: list[RefusedLog]) -> list[_Meant]:
@@ -207,18 +207,25 @@ def _in_lower_case(meant: list[_Meant], refused: list[RefusedLog]) -> list[_Mean
     return good
 
 
-def _reserves(good: Sequence[_Meant], refused: list[RefusedLog]) -> _Told:
-    """Read all reserves before any swap, so that the order within the answer does not matter."""
+def _reserves(good: Sequence[_Meant], refused: list[RefusedLog]) -> tuple[_Told, int]:
+    """Read all reserves before any swap, so that the order within the answer does not matter.
+
+    Returns:
+        Reserves, and how many logs told some.
+    """
     told: _Told = {}
+    syncs = 0
     for index, log, event in good:
-        if type(event) is SyncEvent:
-            try:
-                data = hex_bytes(log.data)
-                reserves = int.from_bytes(data[:32], "big"), int.from_bytes(data[32:], "big")
-                told[log.block_hash, log.address, quantity(log.log_index)] = reserves
-            except ValueError as error:
-                refused.append(_refused(index, log, "bad_hex", str(error)))
-    return told
+        if type(event) is not SyncEvent:
+            continue
+        try:
+            data = hex_bytes(log.data)
+            reserves = int.from_bytes(data[:32], "big"), int.from_bytes(data[32:], "big")
+            told[log.block_hash, log.address, quantity(log.log_index)] = reserves
+            syncs += 1
+        except ValueError as error:
+            refused.append(_refused(index, log, "bad_hex", str(error)))
+    return told, syncs
 
 
 def _swap(log: EvmLog, event: SwapEvent, told: _Told, numbers: _Numbers) -> DecodedSwap:
