@@ -35,7 +35,9 @@ def _permuted(a: list[list[int]]) -> list[list[int]]:
         for step in range(24):
             x, y = y, (2 * x + 3 * y) % 5
             current, a[x][y] = a[x][y], _turned(current, (step + 1) * (step + 2) // 2)
-        a = [[a[x][y] ^ (~a[(x + 1) % 5][y] & a[(x + 2) % 5][y]) for y in range(5)] for x in range(5)]
+        a = [
+            [a[x][y] ^ (~a[(x + 1) % 5][y] & a[(x + 2) % 5][y]) for y in range(5)] for x in range(5)
+        ]
         for bit in range(7):
             register = (register << 1) ^ ((register >> 7) * 0x171)
             if register & 2:

@@ -79,17 +79,17 @@ def test_a_day_of_a_pool_is_what_its_publisher_says(
 def test_a_contract_that_never_swaps_has_no_swaps() -> None:
     logs = position_manager_day()
     found = decoded(logs)
-    assert (3_853, 3_853) == (len(logs), found.foreign)
-    assert [] == found.swaps
+    assert (len(logs), found.foreign) == (3_853, 3_853)
+    assert found.swaps == []
 
 
 def test_two_blocks_hold_the_swaps_their_topics_name() -> None:
     logs = two_blocks()
     found = decoded(logs)
     topics = Counter(log["topics"][0] for log in logs if log["topics"])
-    assert (69, 10) == (topics[V2_SWAP], topics[V3_SWAP])
-    assert {"uniswap_v2": 69, "uniswap_v3": 10} == Counter(swap.venue for swap in found.swaps)
-    assert (69, [], []) == (found.syncs, found.refused, found.created)
+    assert (topics[V2_SWAP], topics[V3_SWAP]) == (69, 10)
+    assert Counter(swap.venue for swap in found.swaps) == {"uniswap_v2": 69, "uniswap_v3": 10}
+    assert (found.syncs, found.refused, found.created) == (69, [], [])
 
 
 def test_every_v2_swap_of_two_blocks_knows_its_reserves() -> None:
@@ -145,12 +145,15 @@ def test_amounts_of_two_blocks_are_what_moved_into_and_out_of_the_pools() -> Non
         taxed += kept > 0
         amounts = [amount for _, amount in sorted(moved[place].items())]
         assert [amount0 + kept, amount1] == amounts, place
-    assert (74, 5) == (len(told), taxed)
+    assert (len(told), taxed) == (74, 5)
 
 
 def test_logs_of_the_real_contracts_on_a_local_node() -> None:
     """Which way each swap went and for how much, as the trades were ordered there."""
     assert [
+        (swap.venue, swap.amount0, swap.amount1)
+        for swap in decoded(local_node(), LOCAL_MANAGER).swaps
+    ] == [
         ("uniswap_v2", 10**18, -2_985_047_814),
         ("uniswap_v2", -998_990_035_883_662_849, 3_000_000_000),
         ("uniswap_v3", 10**18, -2_995_554_111),
@@ -160,15 +163,13 @@ def test_logs_of_the_real_contracts_on_a_local_node() -> None:
         ("uniswap_v2", -166_110_142_567_529_283, 500_000_000),
         ("uniswap_v2", 166_110_142_567_529_283, -827_373_946_206_390_876_337),
         ("uniswap_v2", -99_600_698_103_990_321, 99 * 10**18),
-    ] == [
-        (swap.venue, swap.amount0, swap.amount1)
-        for swap in decoded(local_node(), LOCAL_MANAGER).swaps
     ]
 
 
 def test_v4_logs_of_an_unknown_manager_are_refused() -> None:
     found = decoded(local_node())
-    assert [(4, "unknown_emitter"), (5, "unknown_emitter")] == [
-        (one.index, one.reason) for one in found.refused
+    assert [(one.index, one.reason) for one in found.refused] == [
+        (4, "unknown_emitter"),
+        (5, "unknown_emitter"),
     ]
-    assert 7 == len(found.swaps)
+    assert len(found.swaps) == 7

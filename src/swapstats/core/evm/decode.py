@@ -36,23 +36,23 @@ class _Answer(msgspec.Struct, frozen=True):
     """A JSON-RPC answer whose logs are all of the right shape."""
 
     result: list[EvmLog] | None = None
-    error: msgspec.Raw | None = None
+    error: object = None
 
 
 class _LooseAnswer(msgspec.Struct, frozen=True):
     """A JSON-RPC answer, its logs not looked at."""
 
-    result: list[msgspec.Raw] | None = None
+    result: list[msgspec.Raw]
+    error: object = None
 
 
 _decode_answer: Final = msgspec.json.Decoder(_Answer).decode
 _decode_loose_answer: Final = msgspec.json.Decoder(_LooseAnswer).decode
-_decode_list: Final = msgspec.json.Decoder(list[EvmLog]).decode
-_decode_loose_list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_log: Final = msgspec.json.Decoder(EvmLog).decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
+_NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _REFUSING: Final = (ValueError, ArithmeticError, LookupError)
 _index: Final = attrgetter("index")
 
@@ -91,11 +91,11 @@ def decode_logs(body: bytes, registry: Registry) -> DecodedLogs:
     """
     try:
         answer = _decode_answer(body)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeDecodeError):
         return _decode_loosely(body, registry)
-    except msgspec.DecodeError as error:
+    except _NO_JSON as error:
         raise Rejected(f"Expected a JSON-RPC answer, was {_shown(body)}: {error}") from error
-    if answer.result is None:
+    if answer.result is None or answer.error is not None:
         raise Rejected(f"Expected a list of logs, was {_shown(body)}: ask again")
     return decode_read(answer.result, registry)
 
@@ -113,15 +113,17 @@ def decode_read(logs: Sequence[EvmLog], registry: Registry) -> DecodedLogs:
 def _decode_loosely(body: bytes, registry: Registry) -> DecodedLogs:
     """Decode an answer in which something has the wrong shape: log by log."""
     try:
-        raws = _decode_loose_answer(body).result
-    except msgspec.ValidationError as error:
+        answer = _decode_loose_answer(body)
+    except _NO_JSON as error:
         raise Rejected(f"Expected a list of logs, was {_shown(body)}: {error}") from error
+    if answer.error is not None:
+        raise Rejected(f"Expected a list of logs, was {_shown(body)}: ask again")
     indexes, logs, refused = [], [], []
-    for index, raw in enumerate(raws or ()):
+    for index, raw in enumerate(answer.result):
         try:
             logs.append(_decode_log(raw))
             indexes.append(index)
-        except msgspec.ValidationError as error:
+        except _NO_JSON as error:
             detail = f"Expected a log as eth_getLogs answers it: {error}"
             refused.append(RefusedLog(index, "bad_shape", detail, bytes(raw)[:LOG_BYTES_SHOWN_MAX]))
     return _decode(indexes, logs, registry, refused)

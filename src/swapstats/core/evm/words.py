@@ -1,11 +1,14 @@
 """The 32-byte words that topics and data of logs are made of."""
 
+import re
 from binascii import unhexlify
 from typing import Final
 
 NATIVE: Final = "0x" + "0" * 40
 """Stands for the chain's own coin where a pool trades it unwrapped."""
 _ADDRESS_PAD: Final = "0x" + "0" * 24
+_SHOWN_CHARS_MAX: Final = 80
+_is_quantity: Final = re.compile(r"0x[0-9a-fA-F]+").fullmatch
 """What a topic that holds an address begins with."""
 
 
@@ -51,9 +54,12 @@ def hex_bytes(text: str) -> bytes:
     Raises:
         ValueError: a character that is no digit (blanks included), half a byte, or no 0x.
     """
-    if not text.startswith("0x"):
-        raise ValueError(f"Expected 0x and hex digits, was {text[:80]!r}")
-    return unhexlify(text[2:])
+    try:
+        if text[:2] == "0x":
+            return unhexlify(text[2:])
+    except ValueError:
+        pass
+    raise ValueError(f"Expected 0x and pairs of hex digits, was {text[:_SHOWN_CHARS_MAX]!r}")
 
 
 def lower_hex(text: str) -> str:
@@ -90,6 +96,6 @@ def quantity(text: str) -> int:
     Raises:
         ValueError: anything but 0x and hex digits.
     """
-    if not text.startswith("0x") or not text.isalnum() or not text.isascii():
-        raise ValueError(f"Expected a hex quantity, was {text[:80]!r}")
+    if not _is_quantity(text):
+        raise ValueError(f"Expected a hex quantity, was {text[:_SHOWN_CHARS_MAX]!r}")
     return int(text, 16)
