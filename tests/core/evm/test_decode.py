@@ -258,6 +258,7 @@ def test_what_is_kept_of_a_refused_log_is_bounded() -> None:
         b'{"result":[],"error":{"code":1}}',
         b'{"result":[7],"error":{"code":1}}',
         b'{"result":[\xff]}',
+        b'{"result":[{"address":"\\ud800"}]}',
         b'{"result":[' + b"[" * 10**5,
         b'{"result":' + b"[" * 10**5 + b"]" * 10**5 + b"}",
     ],
@@ -267,16 +268,13 @@ def test_an_answer_that_is_none_is_rejected_as_a_whole(body: bytes) -> None:
         decode_logs(body, REGISTRY)
 
 
-@pytest.mark.parametrize("spoilt", [rb'"\xff"', rb'"\ud800"', rb'"0x\ud800"'])
-def test_a_log_with_text_that_is_none_is_refused(spoilt: bytes) -> None:
-    """Bytes that are no UTF-8, and halves of surrogate pairs."""
-    spoilt = spoilt.replace(rb"\xff", b"\xff")
+def test_a_log_with_text_that_is_no_utf8_is_refused() -> None:
     raw = json.dumps(changed()).encode()
     for key in ("address", "data", "blockNumber", "logIndex", "removed"):
         before, after = raw.split(json.dumps(changed()[key]).encode(), 1)
-        body = b'{"result":[' + before + spoilt + after + b"]}"
+        body = b'{"result":[' + before + b'"\xff"' + after + b"]}"
         (refused,) = decode_logs(body, REGISTRY).refused
-        assert refused.reason in {"bad_shape", "bad_hex", "data_length"}
+        assert refused.reason == "bad_shape"
 
 
 def test_an_empty_list_is_an_answer() -> None:

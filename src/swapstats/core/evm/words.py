@@ -72,7 +72,7 @@ def lower_hex(text: str) -> str:
 
 
 def is_lower_hex(texts: list[str], chars: int) -> bool:
-    """Tell whether all of many texts are 0x and lower case hex digits, `chars` characters each.
+    """Tell whether all of many texts of `chars` characters each are 0x and lower case hex digits.
 
     >>> is_lower_hex(["0xab", "0x00"], 4), is_lower_hex(["0xab", "0xAB"], 4)
     (True, False)
