@@ -1,7 +1,7 @@
 """What V3 and V4 tell alike: amounts, price, liquidity."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.evm.made_logs import word
 
@@ -23,6 +23,7 @@ def test_no_liquidity_in_range_is_no_depth_and_no_price_is_unknown() -> None:
     assert read(1, -1, 0, 5, 0) == (1, -1, None, None)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**160 - 1), st.integers(0, 2**128 - 1))
 def test_depth_is_rounded_down(price: int, liquidity: int) -> None:
     _, _, depth0, depth1 = read(0, 0, price, liquidity, 0)

@@ -349,6 +349,7 @@ def facts(swap: DecodedSwap) -> tuple[object, ...]:
     return swap.venue, swap.pool, swap.amount0, swap.amount1, swap.depth0, swap.depth1
 
 
+@settings(max_examples=50, deadline=None)
 @given(made_answers(), st.randoms(use_true_random=False))
 def test_random_swaps_come_back_in_any_order_of_their_logs(made: list[Made], rng: Random) -> None:
     logs = [one for several, _ in made for one in several]
@@ -361,6 +362,7 @@ def test_random_swaps_come_back_in_any_order_of_their_logs(made: list[Made], rng
     assert expected == [facts(swap) for swap in in_order]
 
 
+@settings(max_examples=50, deadline=None)
 @given(made_answers(), st.data())
 def test_a_wrong_length_is_refused_with_its_reason(made: list[Made], data: st.DataObject) -> None:
     """Data cut or lengthened by any number of characters, beside logs that are right."""
@@ -375,6 +377,7 @@ def test_a_wrong_length_is_refused_with_its_reason(made: list[Made], data: st.Da
     ]
 
 
+@settings(max_examples=50, deadline=None)
 @given(made_answers(), st.data())
 def test_a_changed_character_is_never_lost(made: list[Made], data: st.DataObject) -> None:
     """Whatever one character of one log becomes: every log is accounted for, others are read."""
@@ -390,7 +393,7 @@ def test_a_changed_character_is_never_lost(made: list[Made], data: st.DataObject
     assert len(read) - len(others) + len(found.refused) == 1
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))
 def test_any_bytes_are_an_answer_or_rejected(body: bytes) -> None:
     with suppress(Rejected):
@@ -407,6 +410,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(json_values, max_size=6))
 def test_any_json_is_accounted_for(values: list[object]) -> None:
     found = decoded(*values, v3_swap(1, -1, PRICE, 1, 0))

@@ -1,7 +1,7 @@
 """From a decoded swap to a raw event."""
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.evm.made_logs import answer, v2_swap, v3_swap
 
@@ -68,6 +68,7 @@ def test_a_removal_differs_in_nothing_else() -> None:
     assert msgspec.structs.replace(added, removed=True) == removed
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**255), 2**255 - 1), st.integers(1, 2**160 - 1), st.integers(0, 2**128 - 1))
 def test_events_are_read_back_whole_and_fit_the_raw_log(
     amount: int, price: int, liquidity: int

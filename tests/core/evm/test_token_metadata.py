@@ -1,7 +1,7 @@
 """What contracts say of themselves, however strangely they say it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.evm.keccak import selector
 from tests.core.evm.made_logs import word
@@ -126,6 +126,7 @@ def test_addresses(result: str | None, address: str | None) -> None:
 hex_texts = st.binary(max_size=300).map(lambda raw: "0x" + raw.hex())
 
 
+@settings(deadline=None)
 @given(st.none() | st.text(max_size=100) | hex_texts)
 def test_whatever_a_contract_answers_is_bounded(result: str | None) -> None:
     decimals, symbol, address = decimals_of(result), symbol_of(result), address_result(result)
@@ -136,6 +137,7 @@ def test_whatever_a_contract_answers_is_bounded(result: str | None) -> None:
     assert address is None or len(address) == 42
 
 
+@settings(deadline=None)
 @given(st.text("abcXYZ019.$-", min_size=1, max_size=32))
 def test_plain_symbols_come_back(symbol: str) -> None:
     assert symbol_of(string(symbol)) == symbol
