@@ -10,7 +10,7 @@ is taken back, the newest first, and the new branch is added:
 
 What changes is given as entries to write in their order. Messages are announced by an empty entry
 before them, so that after a kill between the two, on a log that takes messages and positions
-apart, `resume` repeats what may be there already (which is harmless) and goes on from a known state.
+apart, `resume` repeats what may be there already, which is harmless, and finishes it.
 
 Blocks from the final one on are the window; up to the final block everything is in the log for
 good, and forgotten here. A note is asked to be forgotten one entry after the position that does not
@@ -255,6 +255,10 @@ class ChainTracker:
             self._forget_next += self._inclusions.final(block.swaps)
         self._final = final
 
+    def settled(self) -> Entry:
+        """What is final and forgotten, to be written by itself."""
+        return self._entry()
+
     def resume(self) -> list[Entry]:
         """Repeat and finish what was under way when the position was written."""
         if self._goal < self._head:
@@ -320,5 +324,3 @@ class ChainTracker:
             self._blocks[number] = block
         kept = {block_key(number) for number in needed}
         self._forget += [key for key in notes if key.startswith(BLOCK_PREFIX) and key not in kept]
-
-

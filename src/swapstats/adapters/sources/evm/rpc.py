@@ -6,6 +6,7 @@
     - RpcRateLimited: asked too often: wait as long as it says
     - RpcRefused: the node says no: ask for less, or another node
     - RpcGarbage: the answer is none: ask another node
+    - RpcMissing: the node does not know the block: later, or another node
 
 A URL may hold a secret key: errors name the host only, and what a node says is cleaned of every
 part of the URL it was asked by.
@@ -59,19 +60,23 @@ class RpcRefused(RpcError):
     """The node refuses.
 
     Args:
-        message: what it says, cleaned.
+        message: for people.
         code: its error code.
-        data: what it says beside, such as why a call reverted.
+        said: its own words, cleaned.
     """
 
-    def __init__(self, message: str, code: int = 0, data: bytes = b"") -> None:
+    def __init__(self, message: str, code: int = 0, said: str = "") -> None:
         super().__init__(message)
         self.code = code
-        self.data = data
+        self.said = said
 
 
 class RpcGarbage(RpcError):
     """The answer is not what was asked for."""
+
+
+class RpcMissing(RpcError):
+    """The node does not know the block that was asked for, not yet or not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,6 @@ class Call:
 class _ErrorBody(msgspec.Struct, frozen=True):
     code: int = 0
     message: str = ""
-    data: msgspec.Raw = msgspec.Raw()
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -192,7 +196,11 @@ class RpcClient:
     """
 
     def __init__(
-        self, transport: Transport, provider: Provider, batch_calls_max: int, now_s: Callable[[], float]
+        self,
+        transport: Transport,
+        provider: Provider,
+        batch_calls_max: int,
+        now_s: Callable[[], float],
     ) -> None:
         self._transport = transport
         self._host = provider.host
@@ -289,7 +297,7 @@ class RpcClient:
                 raise RpcUnreachable(
                     f"Expected an answer of {self._host}, was HTTP {answer.status}"
                 ) from None
-            if answer.status >= 300:  # noqa: PLR2004 - HTTP's first status that is no success
+            if answer.status >= 300:
                 raise RpcRefused(
                     f"Expected an answer of {self._host}, was HTTP {answer.status}", answer.status
                 ) from None
@@ -305,11 +313,8 @@ class RpcClient:
                 raise RpcRateLimited(
                     f"Expected {self._host} to answer, was asked to wait", RETRY_AFTER_MS
                 )
-            raise RpcRefused(
-                f"{self._host} refuses: {self._said(error.message.encode())} (code {error.code})",
-                error.code,
-                bytes(error.data),
-            )
+            said = self._said(error.message.encode())
+            raise RpcRefused(f"{self._host} refuses: {said} (code {error.code})", error.code, said)
         if not bytes(answer.result):
             raise RpcGarbage(f"Expected a result of {self._host}, was none")
         return bytes(answer.result)
