@@ -1,9 +1,8 @@
 """A log for a source, with kills at any moment, and what has to hold of what lies in it."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
-from typing import cast
 
 import msgspec
 from tests.adapters.sources.evm.fake_chain import CHAIN_ID, FakeChain, FakeNode
@@ -121,7 +120,7 @@ async def run(
         Batches that were written whole.
     """
     written = 0
-    batches = cast("AsyncIterator[SourceBatch]", source.open(log.position, dict(log.notes)))
+    batches = source.open(log.position, dict(log.notes))
     with contextlib.suppress(Enough):
         async with aclosing(batches):  # type: ignore[type-var]
             async for batch in batches:

@@ -20,11 +20,11 @@ BLOCK_S = 12
 POOLS = ["0x" + f"{number:02x}" * 20 for number in (0x11, 0x22, 0x33)]
 TOKENS = ["0x" + f"{number:02x}" * 20 for number in (0xA1, 0xA2, 0xA3, 0xA4)]
 TRADER = "0x" + "0" * 24 + "ee" * 20
-LATEST_CALLS = {
+CONTRACT_CALLS: dict[str, Callable[[str], str]] = {
     "0x0dfe1681": lambda pool: _word(int(TOKENS[POOLS.index(pool)], 16)),
     "0xd21220a7": lambda pool: _word(int(TOKENS[POOLS.index(pool) + 1], 16)),
     "0x313ce567": lambda token: _word(6 + TOKENS.index(token)),
-    "0x95d89b41": lambda token: "0x" + b"TOK%d".ljust(34)[:32].hex(),
+    "0x95d89b41": lambda token: "0x" + f"TOK{TOKENS.index(token)}".encode().ljust(32, b"\0").hex(),
 }
 
 
@@ -271,4 +271,4 @@ class FakeNode:
     def eth_call(self, call: dict[str, str], at_block: Any) -> str:
         if at_block != "latest" and at_block["blockHash"] not in self.chain.blocks:
             raise LookupError("header not found")
-        return str(LATEST_CALLS[call["data"]](call["to"]))
+        return CONTRACT_CALLS[call["data"]](call["to"])
