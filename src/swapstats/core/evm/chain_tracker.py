@@ -69,6 +69,7 @@ class ChainTracker:
         self._final = final
         self._window_blocks_max = window_blocks_max
         self._blocks: dict[int, Block] = {}
+        self._events: set[tuple[str, int]] = set()
         self._head = self._goal = final.number
         self._inclusions = Inclusions(gone_events_max)
         self._forget: list[str] = []
@@ -159,11 +160,12 @@ class ChainTracker:
             Rejected: they do not belong together, or hold an event twice.
         """
         number, parent_hash = ancestor, self.hash_at(ancestor)
-        seen = {
-            (swap.tx_hash, swap.log_index)
-            for height in range(self._final.number + 1, ancestor + 1)
+        dropped = {
+            _event(swap)
+            for height in range(ancestor + 1, self._head + 1)
             for swap in self._blocks[height].swaps
         }
+        seen: set[tuple[str, int]] = set()
         for block in blocks:
             header = block.header
             if (header.number, header.parent_hash) != (number + 1, parent_hash):
@@ -177,10 +179,10 @@ class ChainTracker:
                     raise Rejected(
                         f"Expected a swap of block {header.hash}, was one of {swap.block_hash}"
                     )
-                key = (swap.tx_hash, swap.log_index)
-                if key in seen:
-                    raise Rejected(f"Expected each event once on a chain, was {key} again")
-                seen.add(key)
+                event = _event(swap)
+                if event in seen or (event in self._events and event not in dropped):
+                    raise Rejected(f"Expected each event once on a chain, was {event} again")
+                seen.add(event)
 
     def drop_to(self, ancestor: int) -> list[Entry]:
         """Take back every block above `ancestor`.
@@ -215,7 +217,7 @@ class ChainTracker:
         for block in blocks:
             swaps = tuple(self._numbered(swap) for swap in block.swaps)
             included = Block(block.header, swaps)
-            self._blocks[block.header.number] = included
+            self._put(included)
             notes[block_key(block.header.number)] = write_block(included)
         self._goal = self._head + len(blocks)
         if any(block.swaps for block in blocks):
@@ -250,7 +252,7 @@ class ChainTracker:
             return
         final = self._blocks[number].header.ref
         for height in range(self._final.number + 1, number + 1):
-            block = self._blocks.pop(height)
+            block = self._pop(height)
             self._forget_next.append(block_key(height))
             self._forget_next += self._inclusions.final(block.swaps)
         self._final = final
@@ -271,7 +273,7 @@ class ChainTracker:
         removals: list[PoolSwap] = []
         notes: dict[str, str | None] = {}
         for number in range(self._head, self._goal, -1):
-            swaps = self._blocks.pop(number).swaps
+            swaps = self._pop(number).swaps
             removals += [msgspec.structs.replace(swap, removed=True) for swap in reversed(swaps)]
             notes |= self._inclusions.left(number, swaps)
             self._forget_next.append(block_key(number))
@@ -293,6 +295,15 @@ class ChainTracker:
         said = {key: None for key in self._forget if key not in put} | put
         self._forget, self._forget_next = self._forget_next, []
         return Entry(tuple(swaps), self.position, said)
+
+    def _put(self, block: Block) -> None:
+        self._blocks[block.header.number] = block
+        self._events.update(map(_event, block.swaps))
+
+    def _pop(self, number: int) -> Block:
+        block = self._blocks.pop(number)
+        self._events.difference_update(map(_event, block.swaps))
+        return block
 
     def _numbered(self, swap: PoolSwap) -> PoolSwap:
         inclusion = self._inclusions.next(swap)
@@ -321,6 +332,10 @@ class ChainTracker:
                     f"was one on top of {block.header.parent_hash}: {REMEDY}"
                 )
             parent_hash = block.header.hash
-            self._blocks[number] = block
+            self._put(block)
         kept = {block_key(number) for number in needed}
         self._forget += [key for key in notes if key.startswith(BLOCK_PREFIX) and key not in kept]
+
+
+def _event(swap: PoolSwap) -> tuple[str, int]:
+    return swap.tx_hash, swap.log_index

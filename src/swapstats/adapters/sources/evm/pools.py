@@ -36,6 +36,7 @@ from swapstats.errors import Rejected
 POOL_PREFIX: Final = "pool/"
 METADATA_PREFIX: Final = "token/"
 KNOWN_MAX: Final = 100_000
+ASKED_MAX: Final = 25
 PAIR_CALL: Final = "0xe6a43905"
 POOL_CALL: Final = "0x1698ee82"
 FEE_CALL: Final = "0xddca3f43"
@@ -119,8 +120,9 @@ class PoolBook:
         by_address = {pool: wanted[pool] for pool in unknown if wanted[pool] != uniswap_v4.VENUE}
         if by_id:
             await self._find_creations(node, by_id, at_block.number)
-        if by_address:
-            await self._ask_pools(node, by_address, at_block.hash)
+        for some in _chunks(list(by_address)):
+            venues = {pool: by_address[pool] for pool in some}
+            await self._ask_pools(node, venues, at_block.hash)
         pairs = {pool: self._pools[pool] for pool in wanted}
         await self._ask_tokens(node, pairs.values(), at_block.hash)
         found = {
@@ -163,10 +165,11 @@ class PoolBook:
     ) -> None:
         tokens = {token: None for pair in pairs for token in pair or ()}
         unknown = [token for token in tokens if token not in self._tokens and token != NATIVE]
-        calls = [(token, data) for token in unknown for data in (DECIMALS_CALL, SYMBOL_CALL)]
-        said = await node.contract_calls(calls, block_hash)
-        for index, token in enumerate(unknown):
-            self._put_token(token, token_metadata(said[2 * index], said[2 * index + 1]))
+        for some in _chunks(unknown):
+            calls = [(token, data) for token in some for data in (DECIMALS_CALL, SYMBOL_CALL)]
+            said = await node.contract_calls(calls, block_hash)
+            for index, token in enumerate(some):
+                self._put_token(token, token_metadata(said[2 * index], said[2 * index + 1]))
 
     async def _find_creations(self, node: ChainNode, pools: list[str], last: int) -> None:
         """Search backwards for the logs that created V4 pools; one search for all of them."""
@@ -211,6 +214,11 @@ class PoolBook:
             token = next(iter(self._tokens))
             del self._tokens[token]
             self._news[f"{METADATA_PREFIX}{token}"] = None
+
+
+def _chunks(names: list[str]) -> Iterable[list[str]]:
+    """Few at a time, so that a failure loses few answers."""
+    return (names[begin : begin + ASKED_MAX] for begin in range(0, len(names), ASKED_MAX))
 
 
 def _factory_check(

@@ -5,6 +5,7 @@ chain. A node that fails is left alone for a while (longer each time), one that 
 waited for, one of another chain is not used.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
@@ -14,6 +15,8 @@ from swapstats.adapters.sources.evm.rpc import RpcError, RpcGarbage, RpcMissing,
 from swapstats.core.circuit_breaker import CircuitBreaker
 from swapstats.errors import Rejected
 from swapstats.ports.clock import Clock
+
+_log = logging.getLogger("swapstats.sources.evm")
 
 AnswerT = TypeVar("AnswerT")
 
@@ -51,6 +54,10 @@ class Link:
         now_ms = self._clock.monotonic_ms()
         return max(0, self._rests_until_ms - now_ms, self._breaker.retry_after_ms(now_ms))
 
+    def rest(self, span_ms: int) -> None:
+        """Leave it alone for so long."""
+        self._rests_until_ms = self._clock.monotonic_ms() + span_ms
+
     async def ask(self, question: Callable[[ChainNode], Awaitable[AnswerT]]) -> AnswerT:
         """Ask the node; its chain is checked first, once, and again after a failure.
 
@@ -82,7 +89,7 @@ class Link:
             return
         chain_id = await self.node.chain_id()
         if chain_id != self._chain_id:
-            self._rests_until_ms = self._clock.monotonic_ms() + WRONG_CHAIN_MS
+            self.rest(WRONG_CHAIN_MS)
             raise RpcGarbage(
                 f"Expected chain {self._chain_id} of {self.node.host}, was {chain_id}: "
                 f"check the URL"
@@ -95,9 +102,11 @@ class Link:
 
     def _failed(self, error: RpcError) -> RpcError:
         now_ms = self._clock.monotonic_ms()
+        if str(error) != self.trouble:
+            _log.warning("%s", error)
         self.trouble = str(error)
         if isinstance(error, RpcRateLimited):
-            self._rests_until_ms = now_ms + error.retry_after_ms
+            self.rest(error.retry_after_ms)
             self._breaker.succeeded(now_ms)
         else:
             self._breaker.failed(now_ms)

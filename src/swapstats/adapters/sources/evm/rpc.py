@@ -13,7 +13,7 @@ part of the URL it was asked by.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol, TypeVar
@@ -30,6 +30,9 @@ AnswerT = TypeVar("AnswerT")
 ANSWER_BYTES_MAX: Final = 1 << 26
 RETRY_AFTER_MS: Final = 1_000
 RETRY_AFTER_MS_MAX: Final = 300_000
+WAIT_MS_MAX: Final = 5_000
+"""A longer wait is not made in the middle of a step; it gives the step up."""
+GROW_CALLS: Final = 500
 SAID_CHARS_MAX: Final = 200
 SECRET_CHARS_MIN: Final = 4
 TOO_MANY_REQUESTS: Final = 429
@@ -191,8 +194,9 @@ class RpcClient:
     Args:
         transport: carries requests.
         provider: whom it carries them to.
-        batch_calls_max: calls in one request; becomes less where a node refuses so many.
+        batch_calls_max: calls in one request; fewer where a node refuses so many.
         now_s: wall clock, for a Retry-After that is a date.
+        sleep: waits for seconds.
     """
 
     def __init__(
@@ -201,11 +205,14 @@ class RpcClient:
         provider: Provider,
         batch_calls_max: int,
         now_s: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._transport = transport
         self._host = provider.host
         self._secrets = _secrets(provider.url)
-        self._batch_calls_max = batch_calls_max
+        self._batch_calls = self._batch_calls_max = batch_calls_max
+        self._answered = 0
+        self._sleep = sleep
         self._now_s = now_s
         self._ids = itertools.count(1)
 
@@ -248,16 +255,32 @@ class RpcClient:
         """
         settled: list[bytes | RpcRefused] = []
         while len(settled) < len(calls):
-            size = min(self._batch_calls_max, len(calls) - len(settled))
+            size = min(self._batch_calls, len(calls) - len(settled))
             chunk = calls[len(settled) : len(settled) + size]
-            if size == 1:
-                settled.append(await self._settle(chunk[0]))
-                continue
             try:
-                settled += await self._batch(chunk)
+                if size == 1:
+                    settled.append(await self._settle(chunk[0]))
+                else:
+                    settled += await self._batch(chunk)
             except RpcRefused:
-                self._batch_calls_max = size // 2
+                self._batch_calls = size // 2
+            except RpcRateLimited as limited:
+                self._batch_calls = max(1, size // 2)
+                if not settled or limited.retry_after_ms > WAIT_MS_MAX:
+                    raise
+                # What is settled would have to be asked for again.
+                await self._sleep(limited.retry_after_ms / 1_000)
+            else:
+                self._grow(size)
         return settled
+
+    def _grow(self, answered: int) -> None:
+        """Try larger batches again after a while, whatever it was that made them smaller."""
+        if self._batch_calls < self._batch_calls_max:
+            self._answered += answered
+            if self._answered >= GROW_CALLS:
+                self._answered = 0
+                self._batch_calls = min(self._batch_calls_max, 2 * self._batch_calls)
 
     async def _settle(self, call: Call) -> bytes | RpcRefused:
         try:

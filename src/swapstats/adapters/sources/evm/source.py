@@ -26,7 +26,13 @@ from swapstats.adapters.sources.evm.options import EvmOptions, Provider
 from swapstats.adapters.sources.evm.pools import PoolBook
 from swapstats.adapters.sources.evm.progress import Progress
 from swapstats.adapters.sources.evm.providers import Link, Providers
-from swapstats.adapters.sources.evm.rpc import HttpTransport, RpcClient, RpcError, Transport
+from swapstats.adapters.sources.evm.rpc import (
+    HttpTransport,
+    RpcClient,
+    RpcError,
+    RpcMissing,
+    Transport,
+)
 from swapstats.core.evm.chain import BeyondFinality, Entry
 from swapstats.core.evm.chain_tracker import ChainTracker
 from swapstats.core.evm.pool_selection import PoolSelection
@@ -38,6 +44,9 @@ from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 
 CONFLICTS_MAX: Final = 3
 """So often in a row every node that answers has to deny our final block."""
+
+BAD_GUIDE_MS: Final = 10_000
+"""A node that tells of a final block and does not have the blocks before it is left alone."""
 
 _log = logging.getLogger("swapstats.sources.evm")
 _encode = msgspec.json.Encoder().encode
@@ -118,6 +127,7 @@ class EvmSource:
                 provider,
                 self._options.batch_calls_max,
                 lambda: self._clock.wall_ms() / 1_000,
+                self._sleep,
             )
             node = ChainNode(client, registry, addresses)
             links.append(Link(provider, node, self._options.chain_id, self._clock, seed))
@@ -180,6 +190,7 @@ class _Walk:
         self._progress = progress
         self._sizes: dict[str, RangeSize] = {}
         self._target = -1
+        self._guide: Link | None = None
         self._conflicts = 0
 
     async def step(self) -> list[Entry]:
@@ -207,7 +218,7 @@ class _Walk:
                 break
             self._conflicts = 0
             if isinstance(found, Far):
-                self._target = found.final
+                self._target, self._guide = found.final, link
                 self._progress.catching_up(self._tracker.head.number, found.final)
                 return await self._catch_up()
             return self._advance(found)
@@ -235,6 +246,10 @@ class _Walk:
         for link in self._providers.usable():
             try:
                 entries = await self._catch_up_by(link)
+            except RpcMissing:
+                if link is self._guide:
+                    link.rest(BAD_GUIDE_MS)
+                continue
             except RpcError:
                 continue
             if isinstance(entries, BeyondFinality):
