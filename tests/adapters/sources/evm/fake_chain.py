@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from swapstats.adapters.sources.evm.rpc import HttpAnswer, RpcUnreachable
+from swapstats.adapters.sources.evm.rpc_errors import RpcUnreachable
+from swapstats.adapters.sources.evm.transport import HttpAnswer
 from swapstats.core.evm import uniswap_v3
 
 CHAIN_ID = 1_337

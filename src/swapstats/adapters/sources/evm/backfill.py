@@ -6,7 +6,7 @@ from swapstats.adapters.sources.evm.follow import BEFORE_GENESIS, events
 from swapstats.adapters.sources.evm.node import ChainNode
 from swapstats.adapters.sources.evm.options import EvmOptions
 from swapstats.adapters.sources.evm.pools import PoolBook
-from swapstats.adapters.sources.evm.rpc import RpcGarbage, RpcRefused, RpcTimeout
+from swapstats.adapters.sources.evm.rpc_errors import RpcGarbage, RpcRefused, RpcTimeout
 from swapstats.core.evm.chain import BeyondFinality, BlockRef
 from swapstats.core.evm.chain_tracker import ChainTracker
 from swapstats.core.evm.range_size import RangeSize

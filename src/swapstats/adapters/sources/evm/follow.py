@@ -7,7 +7,7 @@ from typing import Final
 from swapstats.adapters.sources.evm.node import ChainNode
 from swapstats.adapters.sources.evm.options import EvmOptions
 from swapstats.adapters.sources.evm.pools import PoolBook
-from swapstats.adapters.sources.evm.rpc import RpcGarbage
+from swapstats.adapters.sources.evm.rpc_errors import RpcGarbage
 from swapstats.core.evm.chain import (
     Advance,
     BeyondFinality,

@@ -6,14 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from swapstats.adapters.sources.evm.rpc import (
-    Call,
-    RpcClient,
-    RpcError,
-    RpcGarbage,
-    RpcMissing,
-    RpcRefused,
-)
+from swapstats.adapters.sources.evm.rpc import Call, RpcClient
+from swapstats.adapters.sources.evm.rpc_errors import RpcError, RpcGarbage, RpcMissing, RpcRefused
 from swapstats.core.evm.chain import Header
 from swapstats.core.evm.decode import decode_list
 from swapstats.core.evm.logs import CreatedPool, DecodedLogs, DecodedSwap

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from swapstats.adapters.sources.evm.node import ChainNode
-from swapstats.adapters.sources.evm.rpc import RpcRefused, RpcTimeout
+from swapstats.adapters.sources.evm.rpc_errors import RpcRefused, RpcTimeout
 from swapstats.core.evm import uniswap_v2, uniswap_v3, uniswap_v4
 from swapstats.core.evm.chain import BlockRef
 from swapstats.core.evm.logs import CreatedPool, DecodedSwap, PoolTokens

@@ -11,7 +11,12 @@ from typing import Final, TypeVar
 
 from swapstats.adapters.sources.evm.node import ChainNode
 from swapstats.adapters.sources.evm.options import Provider
-from swapstats.adapters.sources.evm.rpc import RpcError, RpcGarbage, RpcMissing, RpcRateLimited
+from swapstats.adapters.sources.evm.rpc_errors import (
+    RpcError,
+    RpcGarbage,
+    RpcMissing,
+    RpcRateLimited,
+)
 from swapstats.core.circuit_breaker import CircuitBreaker
 from swapstats.errors import Rejected
 from swapstats.ports.clock import Clock

@@ -1,39 +1,35 @@
-"""JSON-RPC over HTTP with one node: calls, batches, and errors that say what to do about them.
+"""JSON-RPC with one node: calls and batches.
 
-- RpcError: the question has no answer
-    - RpcUnreachable: no connection, no answer in time, or a server's own trouble: ask another node
-        - RpcTimeout: no answer in time: ask for less, or another node
-    - RpcRateLimited: asked too often: wait as long as it says
-    - RpcRefused: the node says no: ask for less, or another node
-    - RpcGarbage: the answer is none: ask another node
-    - RpcMissing: the node does not know the block: later, or another node
-
-A URL may hold a secret key: errors name the host only, and what a node says is cleaned of every
-part of the URL it was asked by.
+What a node says is cleaned of every part of the URL it was asked by, which may hold a secret key.
 """
 
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
-import aiohttp
 import msgspec
 
 from swapstats.adapters.sources.evm.options import Provider
-from swapstats.errors import Transient
+from swapstats.adapters.sources.evm.rpc_errors import (
+    RETRY_AFTER_MS,
+    RpcError,
+    RpcGarbage,
+    RpcRateLimited,
+    RpcRefused,
+    RpcUnreachable,
+    retry_ms,
+)
+from swapstats.adapters.sources.evm.transport import HttpAnswer, Transport
 
 AnswerT = TypeVar("AnswerT")
 
-ANSWER_BYTES_MAX: Final = 1 << 26
-RETRY_AFTER_MS: Final = 1_000
-RETRY_AFTER_MS_MAX: Final = 300_000
 WAIT_MS_MAX: Final = 5_000
 """A longer wait is not made in the middle of a step; it gives the step up."""
 GROW_CALLS: Final = 500
 SAID_CHARS_MAX: Final = 200
+SAID_BYTES_MAX: Final = 1 << 16
 SECRET_CHARS_MIN: Final = 4
 TOO_MANY_REQUESTS: Final = 429
 SERVER_ERROR: Final = 500
@@ -41,73 +37,6 @@ RATE_CODES: Final = frozenset({429, -32029, -32097})
 LIMIT_EXCEEDED: Final = -32005
 """Used by some for the rate of calls, by others for the size of an answer."""
 SIZE_WORDS: Final = ("result", "range", "log", "block", "size")
-
-
-class RpcError(Transient):
-    """A question that a node did not answer."""
-
-
-class RpcUnreachable(RpcError):
-    """No connection, or the server has trouble of its own."""
-
-
-class RpcTimeout(RpcUnreachable):
-    """No answer in time."""
-
-
-class RpcRateLimited(RpcError):
-    """Asked too often; `retry_after_ms` says when to come back."""
-
-
-class RpcRefused(RpcError):
-    """The node refuses.
-
-    Args:
-        message: for people.
-        code: its error code.
-        said: its own words, cleaned.
-    """
-
-    def __init__(self, message: str, code: int = 0, said: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-        self.said = said
-
-
-class RpcGarbage(RpcError):
-    """The answer is not what was asked for."""
-
-
-class RpcMissing(RpcError):
-    """The node does not know the block that was asked for, not yet or not any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """One HTTP answer.
-
-    Attributes:
-        status: HTTP status.
-        body: as it came.
-        retry_after: the header of that name, if there is one.
-    """
-
-    status: int
-    body: bytes
-    retry_after: str | None = None
-
-
-class Transport(Protocol):
-    """Carries one request to one node."""
-
-    async def post(self, body: bytes) -> HttpAnswer:
-        """Carry a request.
-
-        Raises:
-            RpcUnreachable: there is no answer.
-            RpcRefused: the answer is larger than is good.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,65 +56,6 @@ class _Answer(msgspec.Struct, frozen=True):
     id: int | None = None
     result: msgspec.Raw = msgspec.Raw()
     error: _ErrorBody | None = None
-
-
-class HttpTransport:
-    """Requests over aiohttp; follows no redirects, which could carry a key elsewhere.
-
-    Args:
-        http: session to use.
-        provider: whom to ask.
-        timeout_ms: for one request, from connecting to the last byte.
-        answer_bytes_max: answers are not read further.
-    """
-
-    def __init__(
-        self,
-        http: aiohttp.ClientSession,
-        provider: Provider,
-        timeout_ms: int,
-        answer_bytes_max: int = ANSWER_BYTES_MAX,
-    ) -> None:
-        self._http = http
-        self._provider = provider
-        self._timeout_ms = timeout_ms
-        self._answer_bytes_max = answer_bytes_max
-
-    async def post(self, body: bytes) -> HttpAnswer:
-        """Carry a request.
-
-        Raises:
-            RpcUnreachable: there is no answer.
-            RpcRefused: the answer is larger than is good.
-        """
-        host = self._provider.host
-        try:
-            async with self._http.post(
-                self._provider.url,
-                data=body,
-                headers={"Content-Type": "application/json"},
-                timeout=aiohttp.ClientTimeout(total=self._timeout_ms / 1_000),
-                allow_redirects=False,
-            ) as answer:
-                content = bytearray()
-                while piece := await answer.content.readany():
-                    content += piece
-                    if len(content) > self._answer_bytes_max:
-                        raise RpcRefused(
-                            f"Expected an answer of {self._answer_bytes_max} bytes at most, "
-                            f"{host} sends more"
-                        )
-                retry_after = answer.headers.get("Retry-After")
-                return HttpAnswer(answer.status, bytes(content), retry_after)
-        except TimeoutError:
-            raise RpcTimeout(
-                f"Expected an answer of {host} within {self._timeout_ms} ms, was none"
-            ) from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            # Not chained: an error of the client may show the URL.
-            raise RpcUnreachable(
-                f"Expected an answer of {host}, was {type(error).__name__}"
-            ) from None
 
 
 class RpcClient:
@@ -254,6 +124,7 @@ class RpcClient:
             RpcError: anything but a refusal of single calls.
         """
         settled: list[bytes | RpcRefused] = []
+        has_waited = False
         while len(settled) < len(calls):
             size = min(self._batch_calls, len(calls) - len(settled))
             chunk = calls[len(settled) : len(settled) + size]
@@ -266,11 +137,14 @@ class RpcClient:
                 self._batch_calls = size // 2
             except RpcRateLimited as limited:
                 self._batch_calls = max(1, size // 2)
-                if not settled or limited.retry_after_ms > WAIT_MS_MAX:
+                is_stuck = not settled or (has_waited and size == 1)
+                if is_stuck or limited.retry_after_ms > WAIT_MS_MAX:
                     raise
+                has_waited = True
                 # What is settled would have to be asked for again.
                 await self._sleep(limited.retry_after_ms / 1_000)
             else:
+                has_waited = False
                 self._grow(size)
         return settled
 
@@ -344,30 +218,10 @@ class RpcClient:
 
     def _said(self, text: bytes) -> str:
         """What a node said, short, printable and without anything from its URL."""
-        said = text[: 4 * SAID_CHARS_MAX].decode(errors="replace")
+        said = text[:SAID_BYTES_MAX].decode(errors="replace")
         for secret in self._secrets:
             said = said.replace(secret, "***")
         return ascii("".join(sign if sign.isprintable() else " " for sign in said))[:SAID_CHARS_MAX]
-
-
-def retry_ms(header: str | None, now_s: float) -> int:
-    """Read a Retry-After header, seconds or a date; within reason, whatever it says.
-
-    >>> retry_ms("7", 0.0), retry_ms(None, 0.0), retry_ms("soon", 0.0), retry_ms("99999999", 0.0)
-    (7000, 1000, 1000, 300000)
-    >>> retry_ms("Thu, 01 Jan 1970 00:01:00 GMT", 20.0)
-    40000
-    """
-    if header is None:
-        return RETRY_AFTER_MS
-    try:
-        wait_ms = int(header) * 1_000
-    except ValueError:
-        try:
-            wait_ms = int((parsedate_to_datetime(header).timestamp() - now_s) * 1_000)
-        except (ValueError, OverflowError):
-            return RETRY_AFTER_MS
-    return max(0, min(wait_ms, RETRY_AFTER_MS_MAX)) or RETRY_AFTER_MS
 
 
 def _is_rate_limit(error: _ErrorBody) -> bool:

@@ -26,13 +26,9 @@ from swapstats.adapters.sources.evm.options import EvmOptions, Provider
 from swapstats.adapters.sources.evm.pools import PoolBook
 from swapstats.adapters.sources.evm.progress import Progress
 from swapstats.adapters.sources.evm.providers import Link, Providers
-from swapstats.adapters.sources.evm.rpc import (
-    HttpTransport,
-    RpcClient,
-    RpcError,
-    RpcMissing,
-    Transport,
-)
+from swapstats.adapters.sources.evm.rpc import RpcClient
+from swapstats.adapters.sources.evm.rpc_errors import RpcError, RpcMissing
+from swapstats.adapters.sources.evm.transport import HttpTransport, Transport
 from swapstats.core.evm.chain import BeyondFinality, Entry
 from swapstats.core.evm.chain_tracker import ChainTracker
 from swapstats.core.evm.pool_selection import PoolSelection
