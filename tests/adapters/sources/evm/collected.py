@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Any
 
 import msgspec
 from tests.adapters.sources.evm.fake_chain import CHAIN_ID, FakeChain, FakeNode
@@ -79,9 +80,9 @@ def check(log: MemoryLog, chain: FakeChain, first: int = 0, last: int | None = N
     assert sorted(counting) == sorted(expected)
 
 
-def options(nodes: int = 1, **given: object) -> EvmOptions:
+def options(nodes: int = 1, **given: Any) -> EvmOptions:
     """Options for a fake chain; node n is at `http://node<n>/`."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "chain": "fake",
         "chain_id": CHAIN_ID,
         "providers": tuple(
@@ -95,7 +96,7 @@ def options(nodes: int = 1, **given: object) -> EvmOptions:
         "range_blocks_max": 64,
         "batch_calls_max": 5,
     }
-    return EvmOptions(**(values | given))  # type: ignore[arg-type]
+    return EvmOptions(**(values | given))
 
 
 def source_of(

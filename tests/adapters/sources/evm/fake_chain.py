@@ -61,6 +61,7 @@ class FakeChain:
     """A tree of blocks, with a canonical head and a final block."""
 
     def __init__(self, seed: int = 0, blocks: int = 0) -> None:
+        self.seed = seed
         self.random = Random(seed)
         genesis = FakeBlock(0, digest("genesis"), "0x" + "0" * 64, ())
         self.blocks = {genesis.hash: genesis}
@@ -109,7 +110,7 @@ class FakeChain:
         ]
         chosen = self.random.sample(free[: count + 3], count)
         self.salt += 1
-        block_hash = digest(parent.hash, self.salt)
+        block_hash = digest(parent.hash, self.seed, self.salt)
         logs = tuple(self.log(tx, index, number, block_hash) for index, tx in enumerate(chosen))
         child = FakeBlock(number, block_hash, parent.hash, logs)
         self.blocks[block_hash] = self.head = child
