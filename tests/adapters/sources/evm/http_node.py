@@ -47,7 +47,7 @@ async def serving(node: HttpNode) -> AsyncIterator[HttpNode]:
     """Serve on a free loopback port."""
     app = web.Application()
     app.router.add_post("/{path:.*}", node.answer)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
