@@ -20,7 +20,7 @@ from tests.adapters.sources.evm.collected import (
     run,
     source_of,
 )
-from tests.adapters.sources.evm.fake_chain import FakeChain, FakeNode
+from tests.adapters.sources.evm.fake_chain import FakeBlock, FakeChain, FakeNode
 
 from swapstats.adapters.sources.evm.options import EvmOptions
 from swapstats.testing.manual_clock import ManualClock
@@ -41,12 +41,16 @@ class World:
     depth_max: int
     mid_step: bool
     quiet: int = 0
+    left: FakeBlock | None = None
 
     def change(self) -> None:
         """Let something happen to the chain."""
         self.events -= 1
         chain, depth = self.chain, self.random.randint(1, self.depth_max)
-        what = self.random.choice(("extend", "extend", "fork", "fork", "flip", "final", "lag"))
+        what = self.random.choice(
+            ("extend", "extend", "fork", "fork", "flip", "back", "final", "lag")
+        )
+        before = chain.head
         if what == "extend":
             for _ in range(self.random.choice((1, 1, 2, 5, 90 if self.events % 9 == 0 else 3))):
                 chain.extend()
@@ -54,10 +58,15 @@ class World:
             chain.fork(depth, self.random.randint(0, depth + 2))
         elif what == "flip":
             chain.flip()
+        elif what == "back" and self.left is not None:
+            if chain.at(chain.final.number, self.left) == chain.final:
+                chain.head = self.left
         elif what == "final":
             chain.finalise(self.depth_max)
         elif what == "lag":
             self.random.choice(self.nodes).lag = self.random.choice((0, 0, 1, 3))
+        if what in {"fork", "flip", "back"}:
+            self.left = before
 
     def on_wait(self) -> None:
         """Change, or count the quiet looks once all has happened."""
@@ -111,6 +120,8 @@ async def live(world: World, given_options: EvmOptions) -> MemoryLog:
         source = source_of(given_options, world.nodes, world.on_wait, clock)
         kill_at = world.random.choice((0, 1, 1, 2, 3, 8, 100))
         await run(source, log, kill_at, world.random.choice(KILLS))
+        for _ in range(world.random.choice((0, 0, 1, 1, 2))):
+            world.change()  # while nobody looks
     world.settle()
     world.quiet = 0
     world.chain.extend()  # a head that is our own ancestor is taken for a node that lags
