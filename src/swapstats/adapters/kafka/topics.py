@@ -101,9 +101,7 @@ class KafkaTopics:
             if change.action == "grow":
                 self._grow(change)
         for name in dict.fromkeys(change.topic for change in changes if change.action == "set"):
-            self._set(
-                by_name[name], [c for c in changes if c.topic == name and c.action == "set"]
-            )
+            self._set(by_name[name], [c for c in changes if c.topic == name and c.action == "set"])
 
     def _create(self, topic: WantedTopic) -> None:
         made = NewTopic(

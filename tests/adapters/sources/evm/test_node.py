@@ -37,8 +37,7 @@ async def test_heads_and_headers() -> None:
     node = asked(fake)
     blocks = [header_of(block) for block in fake.chain.canonical()]
     assert await node.chain_id() == CHAIN_ID
-    assert await node.head_and_finalized(with_tag=True) == (blocks[5], blocks[3])
-    assert await node.head_and_finalized(with_tag=False) == (blocks[5], None)
+    assert (await node.head(), await node.finalized()) == (blocks[5], blocks[3])
     assert await node.header_of(blocks[2].hash) == blocks[2]
     assert await node.headers_at([4, 1, 3]) == [blocks[4], blocks[1], blocks[3]]
     assert await node.headers_at([]) == []
@@ -47,8 +46,8 @@ async def test_heads_and_headers() -> None:
 async def test_a_chain_without_a_final_block_has_none() -> None:
     fake = fake_with_swaps()
     fake.has_finalized = False
-    head, finalized = await asked(fake).head_and_finalized(with_tag=True)
-    assert (head.number, finalized) == (5, None)
+    assert (await asked(fake).head()).number == 5
+    assert await asked(fake).finalized() is None
 
 
 async def test_blocks_that_are_not_there_yet_are_missing() -> None:

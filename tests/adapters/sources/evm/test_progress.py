@@ -28,13 +28,15 @@ def test_a_backfill_tells_how_far_it_is_and_how_long_it_takes() -> None:
 def test_new_blocks_and_reorgs_are_told() -> None:
     clock = ManualClock()
     progress = Progress("polygon", clock)
-    progress.advanced(7, 0, 3)
+    progress.advanced(7, 3)
     assert progress.status() == SourceStatus("live", "polygon: block 7, 3 more to read")
-    progress.advanced(8, 2, 0)
-    progress.advanced(9, 1, 0)
+    progress.reorged(2)
+    progress.reorged(1)
+    progress.advanced(9, 0)
     assert progress.status().detail == "polygon: block 9; 2 reorgs, 2 blocks at most"
-    clock.advance(500)
-    assert progress.quiet_ms() == 500
+    clock.advance(150_000)
+    assert progress.quiet_ms() == 150_000
+    assert "block 9, no new block for 2m; 2 reorgs" in progress.status().detail
 
 
 def test_troubles_are_told_beside_it() -> None:
@@ -42,7 +44,7 @@ def test_troubles_are_told_beside_it() -> None:
     progress = Progress("polygon", clock)
     link = link_to(FakeNode(FakeChain()), clock)
     progress.watch(Providers([link]))
-    progress.advanced(7, 0, 0)
+    progress.advanced(7, 0)
     link.trouble = "Expected an answer of node, was none"
     progress.looked(is_known=False)
     assert progress.status() == SourceStatus(

@@ -18,7 +18,7 @@ from swapstats.testing.manual_clock import ManualClock
 
 
 async def head_of(node: ChainNode) -> Header:
-    return (await node.head_and_finalized(with_tag=False))[0]
+    return await node.head()
 
 
 async def absent(node: ChainNode) -> list[Header]:

@@ -70,7 +70,8 @@ async def find_start(node: ChainNode, options: EvmOptions) -> BlockRef:
     Raises:
         RpcError: there is no answer.
     """
-    head, finalized = await node.head_and_finalized(with_tag=options.confirmations is None)
+    head = await node.head()
+    finalized = await node.finalized() if options.confirmations is None else None
     final = head.number - LATEST_BLOCKS
     if options.confirmations is not None:
         final = head.number - options.confirmations
@@ -92,7 +93,10 @@ async def look(
         RpcError: there is no answer.
         Rejected: what the node says does not fit together.
     """
-    head, finalized = await node.head_and_finalized(with_tag=options.confirmations is None)
+    head = await node.head()
+    if head.hash == tracker.head.hash:
+        return Quiet(0)  # the usual case costs one call
+    finalized = await node.finalized() if options.confirmations is None else None
     final = _final_number(head, finalized, options)
     if final > tracker.head.number:
         return Far(final)

@@ -63,21 +63,17 @@ class ChainNode:
         """Ask which chain it is on."""
         return self._quantity(await self._client.call("eth_chainId"))
 
-    async def head_and_finalized(self, *, with_tag: bool) -> tuple[Header, Header | None]:
-        """Ask for the newest block and, with `with_tag`, for the newest finalised one.
+    async def head(self) -> Header:
+        """Ask for the newest block."""
+        answer = await self._client.call("eth_getBlockByNumber", "latest", False)
+        return self._known(self._header(answer), "latest")
 
-        Returns:
-            The second is None where the node knows of none (yet).
-        """
-        tags = ["latest", "finalized"] if with_tag else ["latest"]
-        calls = [Call("eth_getBlockByNumber", (tag, False)) for tag in tags]
-        answers = await self._client.settle_all(calls)
-        if isinstance(answers[0], RpcError):
-            raise answers[0]
-        head = self._known(self._header(answers[0]), "latest")
-        if len(answers) == 1 or isinstance(answers[1], RpcError):
-            return head, None
-        return head, self._header(answers[1])
+    async def finalized(self) -> Header | None:
+        """Ask for the newest finalised block; None where the node knows of none (yet)."""
+        try:
+            return self._header(await self._client.call("eth_getBlockByNumber", "finalized", False))
+        except RpcRefused:
+            return None
 
     async def header_of(self, block_hash: str) -> Header:
         """Ask for a header by its hash.

@@ -46,6 +46,7 @@ class EvmOptions:
         factories: of V2 and V3 pools; a pool counts only if one of these knows it. Empty = all,
             also what only pretends to be a pool.
         v4_managers: addresses of V4 pool managers whose swaps count.
+        native_symbol: symbol of the chain's own coin, where V4 pools trade it unwrapped.
         poll_interval_ms: pause between two looks at the head.
         confirmations: how many blocks below the head are final; None = the chain's `finalized` tag.
         window_blocks_max: unfinalised blocks kept at most; older ones count as final.
@@ -66,6 +67,7 @@ class EvmOptions:
     pools: tuple[str, ...] = ()
     factories: tuple[str, ...] = ()
     v4_managers: tuple[str, ...] = ()
+    native_symbol: str | None = None
     poll_interval_ms: int = 1_000
     confirmations: int | None = None
     window_blocks_max: int = 4_096

@@ -8,6 +8,7 @@ from swapstats.ports.clock import Clock
 from swapstats.ports.source import SourceStatus
 
 TROUBLES_MAX: Final = 3
+QUIET_MS: Final = 60_000
 SECONDS_SHOWN_MS_MAX: Final = 120_000
 
 
@@ -60,16 +61,16 @@ class Progress:
             f"reading the past, block {head} of {self._to} ({100 * done // total} %{left})"
         )
 
-    def advanced(self, head: int, dropped: int, left: int) -> None:
-        """Blocks up to `head` were added, `dropped` before that taken back; `left` more wait."""
+    def reorged(self, dropped: int) -> None:
+        """So many blocks are taken back."""
+        self._reorgs += 1
+        self._deepest = max(self._deepest, dropped)
+
+    def advanced(self, head: int, left: int) -> None:
+        """Blocks up to `head` were added; `left` more wait."""
         self._news_ms = self._clock.monotonic_ms()
-        if dropped:
-            self._reorgs += 1
-            self._deepest = max(self._deepest, dropped)
         self._state = "live"
         self._detail = f"block {head}" + (f", {left} more to read" if left else "")
-        if self._reorgs:
-            self._detail += f"; {self._reorgs} reorgs, {self._deepest} blocks at most"
 
     def looked(self, *, is_known: bool) -> None:
         """Nothing new; `is_known` if a node said so, otherwise none answered."""
@@ -85,6 +86,11 @@ class Progress:
     def status(self) -> SourceStatus:
         """Put it in words."""
         detail = f"{self._chain}: {self._detail}"
+        if self._state == "live" and self.quiet_ms() >= QUIET_MS:
+            minutes_ms = self.quiet_ms() // QUIET_MS * QUIET_MS
+            detail += f", no new block for {format_span(minutes_ms)}"
+        if self._reorgs and self._state != "failed":
+            detail += f"; {self._reorgs} reorgs, {self._deepest} blocks at most"
         troubles = self._providers.troubles() if self._providers is not None else []
         if troubles and self._state != "failed":
             detail += "; " + "; ".join(troubles[:TROUBLES_MAX])

@@ -132,7 +132,7 @@ class EvmSource:
     async def _entries(
         self, providers: Providers, position: str | None, notes: Mapping[str, str]
     ) -> AsyncGenerator[Entry, None]:
-        book = PoolBook(self._selection)
+        book = PoolBook(self._selection, self._options.native_symbol)
         book.restore(notes)
         tracker = None
         if position is not None:
@@ -230,11 +230,16 @@ class _Walk:
         entries: list[Entry] = []
         dropped = tracker.head.number - branch.ancestor
         if dropped:
-            _log.info("%s: %d blocks left the chain", self._options.chain, dropped)
-            entries += tracker.drop_to(branch.ancestor)
+            entries += self._drop(branch.ancestor)
         entries += tracker.add(branch.blocks, branch.final)
-        self._progress.advanced(tracker.head.number, dropped, branch.left)
+        self._progress.advanced(tracker.head.number, branch.left)
         return self._with_news(before, entries)
+
+    def _drop(self, ancestor: int) -> list[Entry]:
+        dropped = self._tracker.head.number - ancestor
+        _log.info("%s: %d blocks left the chain", self._options.chain, dropped)
+        self._progress.reorged(dropped)
+        return self._tracker.drop_to(ancestor)
 
     async def _catch_up(self) -> list[Entry]:
         """Make one step towards the newest final block."""
@@ -265,7 +270,7 @@ class _Walk:
             if isinstance(shared, Shared):
                 entries = []
                 if shared.ancestor < tracker.head.number:
-                    entries = tracker.drop_to(shared.ancestor)
+                    entries = self._drop(shared.ancestor)
                 tracker.finalise(shared.ancestor)
                 return [*entries, tracker.settled()]
             return shared
