@@ -104,7 +104,7 @@ def write_block(block: Block) -> str:
     swaps = ""
     if block.swaps:
         packed = zlib.compress(msgspec.json.encode(block.swaps), 6)
-        swaps = base64.b85encode(packed).decode()
+        swaps = base64.b64encode(packed).decode()
     header = block.header
     note = _BlockNote(POSITION_VERSION, header.hash, header.parent_hash, header.time_ms, swaps)
     return msgspec.json.encode(note).decode()
@@ -133,7 +133,7 @@ def read_block(number: int, text: str) -> Block:
 
 def _unpacked(text: str) -> tuple[PoolSwap, ...]:
     unpacker = zlib.decompressobj()
-    plain = unpacker.decompress(base64.b85decode(text), SWAPS_BYTES_MAX)
+    plain = unpacker.decompress(base64.b64decode(text, validate=True), SWAPS_BYTES_MAX)
     if not unpacker.eof:
         raise ValueError("it ends early, or is too large")
     return msgspec.json.decode(plain, type=tuple[PoolSwap, ...])
