@@ -184,6 +184,20 @@ async def test_blocks_that_leave_beyond_finality_end_the_source() -> None:
     assert len(log.messages) == written
 
 
+async def test_while_other_nodes_are_away_one_that_denies_is_not_believed_at_once() -> None:
+    chain, log = settled(30, 2), MemoryLog()
+    await collect([FakeNode(chain)], log, looks(2))
+    astray, away = FakeNode(FakeChain(8, 40)), FakeNode(chain, faults={"down": 100})
+    chain.extend(swaps=1)
+
+    def come_back(look: int) -> None:
+        away.faults = {} if look > 20 else away.faults
+
+    source = await collect([astray, away], log, looks(90, come_back))
+    assert source.status().state == "live"
+    check(log, chain)
+
+
 async def test_one_node_alone_cannot_end_it() -> None:
     chain, log = settled(30, 2), MemoryLog()
     await collect([FakeNode(chain)], log, looks(2))

@@ -129,6 +129,9 @@ class Providers:
     def __init__(self, links: Sequence[Link]) -> None:
         self._links = sorted(links, key=lambda link: -link.provider.weight)
 
+    def __len__(self) -> int:
+        return len(self._links)
+
     def usable(self) -> list[Link]:
         """Those that may be asked now."""
         return [link for link in self._links if not link.wait_ms()]

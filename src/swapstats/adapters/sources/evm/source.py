@@ -39,7 +39,9 @@ from swapstats.ports.clock import Clock
 from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 
 CONFLICTS_MAX: Final = 3
-"""So often in a row every node that answers has to deny our final block."""
+"""So often in a row every node has to deny our final block."""
+CONFLICTS_UNSURE_MAX: Final = 100
+"""So often, if only some of the nodes answer."""
 
 BAD_GUIDE_MS: Final = 10_000
 """A node that tells of a final block and does not have the blocks before it is left alone."""
@@ -298,7 +300,8 @@ class _Walk:
             self._conflicts = 0
             return
         self._conflicts += 1
-        if self._conflicts >= CONFLICTS_MAX:
+        are_all = len(denied) == len(self._providers)
+        if self._conflicts >= (CONFLICTS_MAX if are_all else CONFLICTS_UNSURE_MAX):
             expected, found = denied[0].expected, denied[0].found_hash
             raise Rejected(
                 f"Expected the final block {expected.number} of {self._options.chain} to be "
