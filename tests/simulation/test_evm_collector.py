@@ -163,7 +163,7 @@ def test_where_the_chain_names_no_final_block(seed: int, mid_step: bool) -> None
     mid_step=st.booleans(),
     takes_batches=st.booleans(),
 )
-@settings(max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_many_seeds(
     seed: int, nodes: int, faults: bool, mid_step: bool, takes_batches: bool
 ) -> None:

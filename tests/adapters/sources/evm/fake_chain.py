@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -36,6 +37,12 @@ def _word(number: int) -> str:
 def digest(*parts: object) -> str:
     """A hash that depends on all parts."""
     return "0x" + hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@cache
+def transaction(index: int) -> str:
+    """Hash of a transaction, the same wherever it is included."""
+    return digest("tx", index)
 
 
 @dataclass(frozen=True)
@@ -104,9 +111,7 @@ class FakeChain:
         count = self.random.randint(0, 3) if swaps is None else swaps
         number = parent.number + 1
         free = [
-            tx
-            for tx in (digest("tx", index) for index in range(3 * number + 12))
-            if tx not in taken
+            tx for tx in (transaction(index) for index in range(3 * number + 12)) if tx not in taken
         ]
         chosen = self.random.sample(free[: count + 3], count)
         self.salt += 1
