@@ -4,7 +4,6 @@ answer ──> logs ──> event by topic0 ──> counts, hex, ranges ──> 
                                                 └──> refused, each with a reason
 """
 
-from binascii import unhexlify
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Final
@@ -22,12 +21,10 @@ from swapstats.core.evm.logs import (
     RefusedLog,
 )
 from swapstats.core.evm.registry import Registry
-from swapstats.core.evm.words import OutOfRange, is_lower_hex, lower_hex, quantity
+from swapstats.core.evm.words import OutOfRange, hex_bytes, is_lower_hex, lower_hex, quantity
 from swapstats.errors import Rejected
 
 SHOWN_BYTES_MAX: Final = 200
-LOGS_AT_ONCE: Final = 128
-"""So many have their hex checked in one go and are read before it has left the cache."""
 
 _REMOVED: Final = (
     "Expected a log of the canonical chain, was one a node takes back: what left the chain is told "
@@ -56,8 +53,6 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 _NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_LOG_INDEXES: Final = {hex(index): index for index in range(1 << 13)}
-"""Most of those that occur, by their text: looked up far quicker than read."""
 _REFUSING: Final = (ValueError, ArithmeticError, LookupError)
 _index: Final = attrgetter("index")
 
@@ -76,7 +71,7 @@ class _Kinds(dict[str, Event | None]):
 
 
 class _Numbers(dict[str, int]):
-    """Numbers by their hex text: those of a block come again with each of its logs."""
+    """Numbers by their hex text: those of blocks and logs come again and again."""
 
     def __missing__(self, text: str) -> int:
         number = self[text] = quantity(text)
@@ -139,71 +134,51 @@ def _decode(
 ) -> DecodedLogs:
     """Decode logs of the right shape; `refused` holds those of the answer that were not."""
     count = len(logs) + len(refused)
-    meant, foreign = _meant(indexes, logs, registry, refused)
-    syncs = [item for item in meant if type(item[2]) is SyncEvent]
-    told, told_count = _reserves(_in_lower_case(syncs, refused), refused)
-    if syncs:
-        meant = [item for item in meant if type(item[2]) is not SyncEvent]
+    known = _Kinds(registry.kinds)
+    meant = [
+        (index, log, kind)
+        for index, log in zip(indexes, logs, strict=True)
+        if log.topics and (kind := known[log.topics[0]]) is not None
+    ]
+    good = _in_lower_case(_fitting(meant, refused), refused)
+    told, syncs = _reserves(good, refused)
     numbers = _Numbers()
     swaps: list[DecodedSwap] = []
     created: list[CreatedPool] = []
-    for begin in range(0, len(meant), LOGS_AT_ONCE):
-        for index, log, event in _in_lower_case(meant[begin : begin + LOGS_AT_ONCE], refused):
-            try:
-                if type(event) is SwapEvent:
-                    swaps.append(_swap(log, event, told, numbers))
-                elif type(event) is PoolEvent:
-                    created.append(_pool(log, event, numbers))
-            except _REFUSING as error:
-                refused.append(_refused(index, log, *_reason(error)))
+    for index, log, event in good:
+        try:
+            if type(event) is SwapEvent:
+                swaps.append(_swap(log, event, told, numbers))
+            elif type(event) is PoolEvent:
+                created.append(_pool(log, event, numbers))
+        except _REFUSING as error:
+            refused.append(_refused(index, log, _reason(error), str(error)))
     refused.sort(key=_index)
-    return DecodedLogs(count, swaps, created, refused, told_count, foreign)
+    return DecodedLogs(count, swaps, created, refused, syncs, len(logs) - len(meant))
 
 
-def _meant(
-    indexes: Sequence[int], logs: Sequence[EvmLog], registry: Registry, refused: list[RefusedLog]
-) -> tuple[list[_Meant], int]:
-    """Keep the logs that have what their event asks for, and count those of other events."""
-    known = _Kinds(registry.kinds)
-    meant: list[_Meant] = []
-    foreign = 0
-    for index, log in zip(indexes, logs, strict=True):
-        topics = log.topics
-        event = known[topics[0]] if topics else None
-        if event is None:
-            foreign += 1
-        elif (
-            len(topics) == event.topics
-            and len(log.data) == 2 + 64 * event.words
-            and log.data[:2] == "0x"
-            and (
-                event.emitters is None
-                or log.address in event.emitters
-                or log.address.lower() in event.emitters
+def _fitting(meant: Sequence[_Meant], refused: list[RefusedLog]) -> list[_Meant]:
+    """Keep the logs that have what their event asks for; refuse the others."""
+    good = []
+    for item in meant:
+        index, log, event = item
+        if log.removed:
+            refused.append(_refused(index, log, "removed", _REMOVED))
+        elif len(log.topics) != event.topics:
+            detail = f"Expected {event.topics} topics, was {len(log.topics)}"
+            refused.append(_refused(index, log, "topic_count", detail))
+        elif len(log.data) != 64 * event.words + 2:
+            detail = f"Expected {32 * event.words} bytes of data, was {len(log.data) / 2 - 1:g}"
+            refused.append(_refused(index, log, "data_length", detail))
+        elif event.emitters is not None and log.address.lower() not in event.emitters:
+            detail = (
+                f"Expected a contract known for {event.venue}, was {log.address}: name it in the "
+                "registry if it is genuine"
             )
-            and not log.removed
-        ):
-            meant.append((index, log, event))
+            refused.append(_refused(index, log, "unknown_emitter", detail))
         else:
-            refused.append(_refused(index, log, *_why_not(log, event)))
-    return meant, foreign
-
-
-def _why_not(log: EvmLog, event: Event) -> tuple[str, str]:
-    """Reason and detail of a log that has not what its event asks for."""
-    if log.removed:
-        return "removed", _REMOVED
-    if len(log.topics) != event.topics:
-        return "topic_count", f"Expected {event.topics} topics, was {len(log.topics)}"
-    if len(log.data) != 2 + 64 * event.words:
-        bytes_found = f"{len(log.data) / 2 - 1:g}"
-        return "data_length", f"Expected {32 * event.words} bytes of data, was {bytes_found}"
-    if log.data[:2] != "0x":
-        return "bad_hex", f"Expected 0x before the data, was {log.data[:2]!r}"
-    return "unknown_emitter", (
-        f"Expected a contract known for {event.venue}, was {log.address}: name it in the "
-        "registry if it is genuine"
-    )
+            good.append(item)
+    return good
 
 
 def _in_lower_case(meant: list[_Meant], refused: list[RefusedLog]) -> list[_Meant]:
@@ -214,55 +189,53 @@ def _in_lower_case(meant: list[_Meant], refused: list[RefusedLog]) -> list[_Mean
     words: list[str] = []
     for _, log, _ in meant:
         words += log.topics
-        words += (log.block_hash, log.transaction_hash)
+        words.append(log.block_hash)
+        words.append(log.transaction_hash)
     if is_lower_hex(words, 66) and is_lower_hex([log.address for _, log, _ in meant], 42):
         return meant
     good = []
     for index, log, event in meant:
         try:
-            good.append((index, _lowered(log), event))
+            lowered = structs.replace(
+                log,
+                address=lower_hex(log.address),
+                topics=tuple(lower_hex(topic) for topic in log.topics),
+                block_hash=lower_hex(log.block_hash),
+                transaction_hash=lower_hex(log.transaction_hash),
+            )
+            good.append((index, lowered, event))
         except ValueError as error:
-            refused.append(_refused(index, log, *_reason(error)))
+            refused.append(_refused(index, log, "bad_hex", str(error)))
     return good
 
 
-def _lowered(log: EvmLog) -> EvmLog:
-    return structs.replace(
-        log,
-        address=lower_hex(log.address),
-        topics=tuple(lower_hex(topic) for topic in log.topics),
-        block_hash=lower_hex(log.block_hash),
-        transaction_hash=lower_hex(log.transaction_hash),
-    )
-
-
-def _reserves(syncs: Sequence[_Meant], refused: list[RefusedLog]) -> tuple[_Told, int]:
+def _reserves(good: Sequence[_Meant], refused: list[RefusedLog]) -> tuple[_Told, int]:
     """Read all reserves before any swap, so that the order within the answer does not matter.
 
     Returns:
         Reserves, and how many logs told some.
     """
     told: _Told = {}
-    count = len(syncs)
-    for index, log, _ in syncs:
+    syncs = 0
+    for index, log, event in good:
+        if type(event) is not SyncEvent:
+            continue
         try:
-            data = unhexlify(log.data[2:])
+            data = hex_bytes(log.data)
             reserves = int.from_bytes(data[:32], "big"), int.from_bytes(data[32:], "big")
-            log_index = _LOG_INDEXES.get(log.log_index) or quantity(log.log_index)
-            told[log.block_hash, log.address, log_index] = reserves
+            told[log.block_hash, log.address, quantity(log.log_index)] = reserves
+            syncs += 1
         except ValueError as error:
-            refused.append(_refused(index, log, *_reason(error)))
-            count -= 1
-    return told, count
+            refused.append(_refused(index, log, "bad_hex", str(error)))
+    return told, syncs
 
 
 def _swap(log: EvmLog, event: SwapEvent, told: _Told, numbers: _Numbers) -> DecodedSwap:
-    log_index = _LOG_INDEXES.get(log.log_index) or quantity(log.log_index)
+    log_index = numbers[log.log_index]
     reserves = None
     if event.sync_topic0 is not None:
         reserves = told.get((log.block_hash, log.address, log_index - 1))
-    data = unhexlify(log.data[2:])
-    pool, amount0, amount1, trader, depth0, depth1 = event.read(log, data, reserves)
+    pool, amount0, amount1, trader, depth0, depth1 = event.read(log, hex_bytes(log.data), reserves)
     return DecodedSwap(
         event.venue,
         pool,
@@ -279,7 +252,7 @@ def _swap(log: EvmLog, event: SwapEvent, told: _Told, numbers: _Numbers) -> Deco
 
 
 def _pool(log: EvmLog, event: PoolEvent, numbers: _Numbers) -> CreatedPool:
-    pool, token0, token1 = event.read(log, unhexlify(log.data[2:]))
+    pool, token0, token1 = event.read(log, hex_bytes(log.data))
     return CreatedPool(
         event.venue,
         pool,
@@ -288,18 +261,14 @@ def _pool(log: EvmLog, event: PoolEvent, numbers: _Numbers) -> CreatedPool:
         token1,
         numbers[log.block_number],
         log.block_hash,
-        _LOG_INDEXES.get(log.log_index) or quantity(log.log_index),
+        numbers[log.log_index],
     )
 
 
-def _reason(error: Exception) -> tuple[str, str]:
-    """Reason and detail of a log whose values could not be read."""
-    detail = str(error) if str(error).startswith("Expected ") else f"Expected hex digits: {error}"
+def _reason(error: Exception) -> str:
     if isinstance(error, OutOfRange):
-        return "out_of_range", detail
-    if isinstance(error, ValueError):
-        return "bad_hex", detail
-    return "not_readable", f"Expected values that can be read, was {error!r}"
+        return "out_of_range"
+    return "bad_hex" if isinstance(error, ValueError) else "not_readable"
 
 
 def _refused(index: int, log: EvmLog, reason: str, detail: str) -> RefusedLog:

@@ -27,22 +27,14 @@ POOL_MANAGERS: Final[Mapping[int, str]] = MappingProxyType(
         56: "0x28e2ea090877bf75740558f6bfb36a5ffee9e9df",
         130: "0x1f98400000000000000000000000000000000004",
         137: "0x67366782805870060151383f4bbff9dab53e5cd6",
-        143: "0x188d586ddcf52439676ca21a244753fa19f9ea8e",
-        480: "0xb1860d529182ac3bc1f51fa2abd56662b7d13f33",
-        1868: "0x360e68faccca8ca495c1b759fd9eee466db9fb32",
         8453: "0x498581ff718922c3f8e6a244956af099b2652b2b",
         42161: "0x360e68faccca8ca495c1b759fd9eee466db9fb32",
         42220: "0x288dc841a52fca2707c6947b3a777c5e56cd87bc",
-        43114: "0x06380c0e0912312b5150364b9dc4542ba0dbbc85",
-        57073: "0x360e68faccca8ca495c1b759fd9eee466db9fb32",
-        81457: "0x1631559198a9e474033433b2958dabc135ab6446",
-        7777777: "0x0575338e4c17006ae181b47900a84404247ca30f",
     }
 )
 """Chain id -> address, as docs.uniswap.org/contracts/v4/deployments lists them."""
 
 _LIMIT: Final = 1 << 127
-_FEE_PAD: Final = bytes(29)
 
 
 def read_swap(log: EvmLog, data: bytes, _reserves: Reserves | None) -> SwapFacts:
@@ -50,7 +42,7 @@ def read_swap(log: EvmLog, data: bytes, _reserves: Reserves | None) -> SwapFacts
     amount0, amount1, depth0, depth1 = read_concentrated(data)
     if not (-_LIMIT <= amount0 < _LIMIT and -_LIMIT <= amount1 < _LIMIT):
         raise OutOfRange("Expected amounts in 128 bits, was more")
-    if data[160:189] != _FEE_PAD:
+    if any(data[160:189]):
         raise OutOfRange("Expected a fee in 24 bits, was more")
     _, pool, sender = log.topics
     return pool, -amount0, -amount1, address_of(sender), depth0, depth1
