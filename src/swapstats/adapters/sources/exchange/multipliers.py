@@ -1,4 +1,4 @@
-"""Assets that are traded in packs: `1000PEPE` is a thousand PEPE. A table, since `1INCH` is none."""
+"""Assets traded in packs: `1000PEPE` is a thousand PEPE. A table, since `1INCH` is no pack."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

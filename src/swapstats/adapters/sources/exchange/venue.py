@@ -56,6 +56,8 @@ class VenueTrade(msgspec.Struct, frozen=True, gc=False):
         quantity: units of the market, plain decimal text.
         side: `buy` or `sell`, the taker's.
         time_ms: time of the trade, ms since epoch, the exchange's clock.
+        is_public: False if it is none of the market and not in the exchange's history: only its
+            id counts.
     """
 
     market: str
@@ -65,6 +67,7 @@ class VenueTrade(msgspec.Struct, frozen=True, gc=False):
     quantity: str
     side: str
     time_ms: int
+    is_public: bool = True
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False, array_like=True):

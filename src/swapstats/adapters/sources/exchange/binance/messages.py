@@ -14,6 +14,8 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
         q: quantity in base units, decimal text.
         T: trade time, ms since epoch.
         m: whether the buyer was the maker: True = the taker sold.
+        X: what made it, in futures: `MARKET`, or a liquidation's settlement, which the history
+            does not hold.
     """
 
     e: str
@@ -23,6 +25,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     q: str
     T: int
     m: bool
+    X: str = "MARKET"
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):

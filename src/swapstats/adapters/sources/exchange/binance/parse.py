@@ -58,7 +58,8 @@ def parse_frame(frame: str | bytes) -> list[VenueTrade]:
             f"Expected single trades, was {trade.e!r}: ids of aggregated ones are others"
         )
     side = "sell" if trade.m else "buy"
-    return [VenueTrade(trade.s, str(trade.t), trade.t, trade.p, trade.q, side, trade.T)]
+    is_public = trade.X == "MARKET"
+    return [VenueTrade(trade.s, str(trade.t), trade.t, trade.p, trade.q, side, trade.T, is_public)]
 
 
 def parse_page(market: str, body: bytes) -> list[VenueTrade]:
