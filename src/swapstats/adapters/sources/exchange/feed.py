@@ -16,7 +16,6 @@ from swapstats.adapters.sources.exchange.options import Options
 from swapstats.adapters.sources.exchange.position import (
     IDS_KEPT,
     Missing,
-    Position,
     read_position,
     write_position,
 )
@@ -164,9 +163,17 @@ class Feed:
         last = self._tracks[market].last
         return Gap(last, None) if last is not None else None
 
+    def catches_up(self, market: str) -> bool:
+        """Whether nothing came since a connection began, so that it is not to blame."""
+        return self._pulses[market].catches_up
+
     def quiet(self, market: str, now_ms: int) -> None:
         """Note that a market is silent, not its connection."""
         self._pulses[market].quiet(now_ms)
+
+    def look_again(self, market: str, now_ms: int) -> None:
+        """Ask for another look at once: what came before the connection may not be all."""
+        self._pulses[market].again(now_ms)
 
     def shorten(self, market: str, trades_max: int) -> None:
         """Give up what lies too far back."""

@@ -52,7 +52,8 @@ def read_position(text: str | None, venue: str) -> Position:
         position = msgspec.json.decode(text, type=Position)
     except msgspec.DecodeError as error:
         raise Rejected(
-            f"Expected a position of {venue}, was {text[:200]!r}: start with an empty data directory"
+            f"Expected a position of {venue}, was {text[:200]!r}: "
+            f"start with an empty data directory"
         ) from error
     if (position.v, position.venue) != (POSITION_VERSION, venue):
         raise Rejected(

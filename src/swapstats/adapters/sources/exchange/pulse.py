@@ -33,6 +33,9 @@ class Pulse:
     Args:
         bounds: of a span of silence.
         now_ms: monotonic time.
+
+    Attributes:
+        catches_up: whether a connection began and nothing came since.
     """
 
     def __init__(self, bounds: SilenceBounds, now_ms: int) -> None:
@@ -41,6 +44,7 @@ class Pulse:
         self._count = 0.0
         self._span_ms = 0.0
         self._look_ms = now_ms + bounds.min_ms
+        self.catches_up = False
 
     @property
     def look_ms(self) -> int:
@@ -55,15 +59,23 @@ class Pulse:
         self._span_ms = self._span_ms * fading + elapsed_ms
         self._beat_ms = now_ms
         self._look_ms = now_ms + self._silence_ms()
+        self.catches_up = False
 
     def quiet(self, now_ms: int) -> None:
         """Note that a look found the market silent, not the connection."""
         silent_ms = max(now_ms - self._beat_ms, self._bounds.min_ms)
         self._look_ms = now_ms + min(silent_ms, self._bounds.max_ms)
+        self.catches_up = False
 
     def soon(self, now_ms: int) -> None:
         """Ask for a look soon: a connection began, and what came before it is not known."""
         self._look_ms = min(self._look_ms, now_ms + self._bounds.min_ms)
+        self.catches_up = True
+
+    def again(self, now_ms: int) -> None:
+        """Ask for a look now, as part of the same search."""
+        self._look_ms = now_ms
+        self.catches_up = True
 
     def _silence_ms(self) -> int:
         mean_ms = self._span_ms / self._count

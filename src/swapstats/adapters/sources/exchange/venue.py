@@ -13,7 +13,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-AnswerT = TypeVar("AnswerT")
+AnswerT_co = TypeVar("AnswerT_co", covariant=True)
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -157,7 +157,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask(Generic[AnswerT]):
+class Ask(Generic[AnswerT_co]):
     """A question to the REST API.
 
     Attributes:
@@ -170,7 +170,7 @@ class Ask(Generic[AnswerT]):
 
     url: str
     weight: int
-    read: Callable[[bytes], AnswerT]
+    read: Callable[[bytes], AnswerT_co]
     headers: Mapping[str, str] = NO_HEADERS
 
 
