@@ -118,7 +118,7 @@ class ReplayExchange:
     Attributes:
         counts: what clients did.
         played: number of trades played so far.
-        is_paused: True holds the playback.
+        running: while it is not set, the playback holds.
     """
 
     def __init__(
@@ -150,7 +150,8 @@ class ReplayExchange:
         self._port = 0
         self.counts = ReplayCounts()
         self.played = 0
-        self.is_paused = False
+        self.running = asyncio.Event()
+        self.running.set()
 
     @property
     def stream_url(self) -> str:
@@ -237,8 +238,7 @@ class ReplayExchange:
     async def _play(self) -> None:
         await self._begun.wait()
         while not self.is_over:
-            while self.is_paused:
-                await asyncio.sleep(self._tick_s)
+            await self.running.wait()
             while self._faults and self._faults[0].at <= self.played:
                 await self._begin_fault(self._faults.pop(0))
             end = min(self.played + self._per_tick, len(self._recording))
@@ -276,6 +276,7 @@ class ReplayExchange:
                 elif request.transport is not None:
                     request.transport.abort()
             self._clients.clear()
+            self._kept_back.clear()
 
     async def _send(self, trades: list[Recorded]) -> None:
         if self._is_on("stall"):

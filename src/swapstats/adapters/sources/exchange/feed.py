@@ -110,6 +110,11 @@ class Feed:
         return sum(track.repeats for track in self._tracks.values())
 
     @property
+    def postponed(self) -> int:
+        """Trades that could not wait for missing ones and were left to history."""
+        return sum(track.postponed for track in self._tracks.values())
+
+    @property
     def gapped(self) -> Mapping[str, int]:
         """Markets with a gap, and when it was first seen."""
         return self._gapped

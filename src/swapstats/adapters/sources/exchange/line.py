@@ -15,6 +15,8 @@ from swapstats.adapters.sources.exchange.rest import words
 from swapstats.adapters.sources.exchange.venue import Venue
 from swapstats.ports.clock import Clock
 
+SOURCE_ENDS = "the source ends"
+
 _log = logging.getLogger("swapstats.sources.exchange")
 
 
@@ -110,7 +112,7 @@ class Line:
             try:
                 await self._overlap(link, upcoming)
             except asyncio.CancelledError:
-                await upcoming.close("the source ends")
+                await upcoming.close(SOURCE_ENDS)
                 raise
             link, old = upcoming, link
             await old.close("its planned end came, before the exchange cuts it off")
@@ -139,7 +141,9 @@ class Line:
     async def _give_up(self, link: Link) -> None:
         self._link = None
         self.is_live = False
-        await link.close(self._drop_reason if self._drop.is_set() else "the source ends")
+        await link.close(self._drop_reason if self._drop.is_set() else SOURCE_ENDS)
+        if link.reason == SOURCE_ENDS:
+            return
         if link.overflowed:
             self._feed.counts.overflows += 1
         self.detail = f"Connection to {self._venue.facts.title} ended: {link.reason}"

@@ -171,7 +171,7 @@ class Ask(Generic[AnswerT_co]):
     url: str
     weight: int
     read: Callable[[bytes], AnswerT_co]
-    headers: Mapping[str, str] = NO_HEADERS
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
 
 
 class Venue(Protocol):
