@@ -130,16 +130,15 @@ class BinanceDialect:
 
 def read_recordings(paths: Iterable[Path]) -> list[Recorded]:
     """Read the trades of recorded combined streams, in the order of their recorder's clock."""
-    rows: list[tuple[int, Recorded]] = []
+    found: list[Recorded] = []
     for path in paths:
         for line in gzip.decompress(path.read_bytes()).decode().splitlines():
             local_ns, _, frame = line.partition(" ")
             stream, _, data = frame.partition(',"data":')
             if stream.endswith('@trade"'):
                 (trade,) = parse_frame(frame)
-                rows.append((int(local_ns), Recorded(trade, data[:-1])))
-    rows.sort(key=lambda row: row[0])
-    return [one for _, one in rows]
+                found.append(Recorded(trade, data[:-1], int(local_ns) // 1_000_000))
+    return sorted(found, key=lambda one: one.at_ms)
 
 
 def _markets_of(streams: Sequence[str]) -> set[str]:
@@ -166,7 +165,7 @@ async def _serve(given: argparse.Namespace) -> None:
     symbols = sorted({one.trade.market for one in recording})
     markets = [Market(symbol, symbol.removesuffix("USDT"), "USDT") for symbol in symbols]
     dialect = BinanceDialect(markets, is_usdm=given.market == "usdm")
-    exchange = ReplayExchange(dialect, recording, per_tick=given.per_tick, tick_ms=10)
+    exchange = ReplayExchange(dialect, recording, speed=given.speed)
     async with exchange.serving(given.port):
         print(f"stream {exchange.stream_url} rest {exchange.rest_url}", flush=True)  # noqa: T201
         await asyncio.Event().wait()
@@ -178,7 +177,7 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--market", choices=["spot", "usdm"], default="spot")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--per-tick", type=int, default=1, help="trades every 10 ms")
+    parser.add_argument("--speed", type=float, default=1.0, help="times the recorded pace")
     asyncio.run(_serve(parser.parse_args()))
 
 

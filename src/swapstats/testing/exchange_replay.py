@@ -28,10 +28,12 @@ class Recorded:
     Attributes:
         trade: what is to come out.
         payload: what the exchange sent for it, as text.
+        at_ms: when its recorder got it, ms since any moment.
     """
 
     trade: VenueTrade
     payload: str
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class ReplayExchange:
         hidden: `order` by market of trades that the exchange itself lost: nobody gets them.
         per_tick: trades played in one tick.
         tick_ms: pause after each tick.
+        speed: times the recorded pace; None = by ticks alone.
         starts_at: number of connections that have subscribed when the playback begins.
 
     Attributes:
@@ -130,6 +133,7 @@ class ReplayExchange:
         hidden: Mapping[str, frozenset[int]] | None = None,
         per_tick: int = 50,
         tick_ms: int = 2,
+        speed: float | None = None,
         starts_at: int = 1,
     ) -> None:
         self._dialect = dialect
@@ -138,6 +142,7 @@ class ReplayExchange:
         self._hidden = hidden or {}
         self._per_tick = per_tick
         self._tick_s = tick_ms / 1_000
+        self._speed = speed
         self._starts_at = starts_at
         self._clients: dict[web.WebSocketResponse, tuple[Conversation, web.Request]] = {}
         self._history: dict[str, list[Recorded]] = {}
@@ -237,17 +242,26 @@ class ReplayExchange:
 
     async def _play(self) -> None:
         await self._begun.wait()
+        begun_s = asyncio.get_running_loop().time()
         while not self.is_over:
             await self.running.wait()
             while self._faults and self._faults[0].at <= self.played:
                 await self._begin_fault(self._faults.pop(0))
-            end = min(self.played + self._per_tick, len(self._recording))
+            end = self._due(begun_s)
             if self._faults:
                 end = min(end, max(self._faults[0].at, self.played + 1))
             await self._send(self._remember(end))
             await asyncio.sleep(self._tick_s)
         self._until.clear()
         await self._send([])
+
+    def _due(self, begun_s: float) -> int:
+        """Up to which trade it is time to play."""
+        if self._speed is None:
+            return min(self.played + self._per_tick, len(self._recording))
+        elapsed_ms = (asyncio.get_running_loop().time() - begun_s) * 1_000 * self._speed
+        now_ms = self._recording[0].at_ms + elapsed_ms
+        return bisect_right(self._recording, now_ms, key=lambda one: one.at_ms)
 
     def _remember(self, end: int) -> list[Recorded]:
         """Let trades happen: history knows them from now on."""

@@ -131,15 +131,19 @@ class ExchangeSource:
             self._lines = self._make_lines(feed, inbox, http)
             runs = [asyncio.create_task(line.run()) for line in self._lines]
             try:
-                watched_ms = self._clock.monotonic_ms()
+                watched_ms = taken_ms = self._clock.monotonic_ms()
                 while True:
                     now_ms = self._clock.monotonic_ms()
+                    if (early_ms := taken_ms + options.batch_ms - now_ms) > 0:
+                        await asyncio.sleep(early_ms / 1_000)
+                        now_ms = self._clock.monotonic_ms()
                     _read(feed, inbox, now_ms)
                     if now_ms >= watched_ms + WATCH_MS:
                         watched_ms = now_ms
                         self._watch(feed, backfill, runs, now_ms)
                     if (batch := feed.take()) is not None:
                         backfill.taken()
+                        taken_ms = now_ms
                         yield batch
                     else:
                         await inbox.wait_for_news(WATCH_MS)
