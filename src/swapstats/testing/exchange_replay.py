@@ -122,6 +122,7 @@ class ReplayExchange:
         counts: what clients did.
         played: number of trades played so far.
         running: while it is not set, the playback holds.
+        has_history: False = history answers with an error of the server, whatever the faults.
     """
 
     def __init__(
@@ -157,6 +158,7 @@ class ReplayExchange:
         self.played = 0
         self.running = asyncio.Event()
         self.running.set()
+        self.has_history = True
 
     @property
     def stream_url(self) -> str:
@@ -229,7 +231,7 @@ class ReplayExchange:
             return web.Response(
                 status=TOO_MANY_REQUESTS, headers={"Retry-After": str(RETRY_AFTER_S)}
             )
-        if self._is_on("broken"):
+        if self._is_on("broken") or not self.has_history:
             return web.Response(status=UNAVAILABLE, text="try again")
         question = Question(request.path, request.query, request.headers)
         known_to = self.played - (self._lag if self._is_on("late") else 0)
@@ -250,10 +252,11 @@ class ReplayExchange:
             end = self._due(begun_s)
             if self._faults:
                 end = min(end, max(self._faults[0].at, self.played + 1))
-            await self._send(self._remember(end))
+            begin = self.played
+            await self._send(self._remember(end), begin)
             await asyncio.sleep(self._tick_s)
         self._until.clear()
-        await self._send([])
+        await self._send([], self.played)
 
     def _due(self, begun_s: float) -> int:
         """Up to which trade it is time to play."""
@@ -292,15 +295,15 @@ class ReplayExchange:
             self._clients.clear()
             self._kept_back.clear()
 
-    async def _send(self, trades: list[Recorded]) -> None:
-        if self._is_on("stall"):
+    async def _send(self, trades: list[Recorded], begin: int) -> None:
+        if self._is_on("stall", begin):
             stalled = self._stalled_market
             trades = [one for one in trades if stalled and one.trade.market != stalled]
-        if self._is_on("burst"):
+        if self._is_on("burst", begin):
             self._kept_back += trades
             return
         trades, self._kept_back = self._kept_back + trades, []
-        repeats = 2 if self._is_on("doubled") else 1
+        repeats = 2 if self._is_on("doubled", begin) else 1
         for socket, (conversation, _) in list(self._clients.items()):
             wanted = [one for one in trades if one.trade.market in conversation.markets]
             try:
@@ -310,5 +313,5 @@ class ReplayExchange:
             except ConnectionError:
                 self._clients.pop(socket, None)
 
-    def _is_on(self, kind: str) -> bool:
-        return self.played < self._until.get(kind, 0)
+    def _is_on(self, kind: str, at: int | None = None) -> bool:
+        return (self.played if at is None else at) < self._until.get(kind, 0)
