@@ -3,7 +3,9 @@
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,10 +66,13 @@ def played(
     is_usdm: bool = False,
     hidden: dict[str, frozenset[int]] | None = None,
     per_tick: int = 50,
+    starts_at: int = 1,
 ) -> ReplayExchange:
     """A Binance that plays a recording."""
     dialect = BinanceDialect(MARKETS, is_usdm=is_usdm)
-    return ReplayExchange(dialect, recording, faults, hidden=hidden, per_tick=per_tick)
+    return ReplayExchange(
+        dialect, recording, faults, hidden=hidden, per_tick=per_tick, starts_at=starts_at
+    )
 
 
 def spot(exchange: ReplayExchange) -> Venue:
@@ -76,6 +81,18 @@ def spot(exchange: ReplayExchange) -> Venue:
 
 def usdm(exchange: ReplayExchange, api_key: str = "") -> Venue:
     return BinanceUsdm(Endpoints(exchange.stream_url, exchange.rest_url, USDM.prefix), api_key)
+
+
+class Pretending:
+    """A venue with other facts than its own: ids that tell less, smaller connections."""
+
+    def __init__(self, venue: Venue, **facts: Any) -> None:
+        self._venue = venue
+        self.facts = replace(venue.facts, **facts)
+        self.opening = venue.opening
+        self.read = venue.read
+        self.page = venue.page
+        self.market_list = venue.market_list
 
 
 def source(

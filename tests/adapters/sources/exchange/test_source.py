@@ -10,6 +10,7 @@ import pytest
 from tests.adapters.sources.exchange.played import (
     QUICK,
     TIMEOUT_MS,
+    Pretending,
     made,
     played,
     recorded,
@@ -20,6 +21,7 @@ from tests.adapters.sources.exchange.played import (
 
 from swapstats.adapters.sources.exchange.pulse import SilenceBounds
 from swapstats.adapters.sources.exchange.source import ExchangeSource
+from swapstats.adapters.sources.exchange.venue import IdRule
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.errors import Rejected
 from swapstats.model.raw_event import ExchangeTrade
@@ -131,6 +133,45 @@ async def test_spot_trades_under_many_faults(seed: int) -> None:
     async with played(recording, faults).serving() as exchange:
         got = await collected(source(spot(exchange), BOTH), recording)
     got.check(recording)
+
+
+async def test_markets_are_spread_over_connections() -> None:
+    recording = recorded("spot", 2_000)
+    faults = [ExchangeFault("abort", 1_000, 200)]
+    async with played(recording, faults, starts_at=2).serving() as exchange:
+        one = source(Pretending(spot(exchange), streams_max=1), BOTH)
+        got = await collected(one, recording)
+        assert exchange.counts.connections >= 4
+    got.check(recording)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_ids_that_only_rise_lose_nothing_either(seed: int) -> None:
+    recording = recorded("spot", 4_000)
+    faults = seeded_faults(seed, ["abort", "late", "doubled", "close"], len(recording), 6, 300)
+    print("seed", seed, faults)
+    async with played(recording, faults).serving() as exchange:
+        one = source(Pretending(spot(exchange), id_rule=IdRule.ORDERED), BOTH)
+        got = await collected(one, recording)
+    got.check(recording)
+    assert one.feed is not None
+    assert one.feed.counts.filled > 0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_ids_that_tell_nothing_lose_nothing_either(seed: int) -> None:
+    """Two connections, and the newest page compared with what was seen."""
+    recording = recorded("usdm", 2_500)
+    faults = seeded_faults(seed, ["abort", "doubled", "close"], len(recording), 4, 200)
+    print("seed", seed, faults)
+    async with played(recording, faults, is_usdm=True, per_tick=5).serving() as exchange:
+        venue = Pretending(usdm(exchange), id_rule=IdRule.OPAQUE, connections=2)
+        one = source(venue)
+        got = await collected(one, recording)
+    got.check(recording, is_in_order=False)
+    assert one.feed is not None
+    assert one.feed.counts.filled > 0
+    assert not one.feed.holes
 
 
 async def test_trades_the_exchange_lost_are_holes_and_told() -> None:

@@ -5,7 +5,11 @@ import random
 import pytest
 
 from swapstats.adapters.sources.exchange.gap import NOT_IN_HISTORY, TOO_MANY, Gap, Hole, Step
-from swapstats.adapters.sources.exchange.track import SequenceTrack
+from swapstats.adapters.sources.exchange.track import (
+    BEGUN_ANEW,
+    BEGUN_ANEW_MS,
+    SequenceTrack,
+)
 from swapstats.adapters.sources.exchange.venue import Mark, VenueTrade
 
 
@@ -117,6 +121,19 @@ def test_an_id_that_is_none_of_the_market_goes_nowhere_but_counts() -> None:
     one.offer(trade(11, is_public=False), 0, out)
     assert out == []
     assert offer(one, 12) == [12]
+
+
+@pytest.mark.parametrize("is_dense", [True, False])
+def test_an_exchange_may_begin_to_count_anew(*, is_dense: bool) -> None:
+    one = track(1_000_000, is_dense=is_dense)
+    out: list[VenueTrade] = []
+    one.offer(VenueTrade("BTCUSDT", "5", 5, "1", "1", "buy", 10_000_000), 0, out)
+    assert out == []
+    assert one.repeats == 1
+    one.offer(VenueTrade("BTCUSDT", "6", 6, "1", "1", "buy", 10_000_000 + BEGUN_ANEW_MS), 0, out)
+    assert [each.order for each in out] == [6]
+    assert [hole.reason for hole in one.holes] == [BEGUN_ANEW]
+    assert one.gap is None
 
 
 def test_rising_ids_are_asked_for_from_each_connection_on() -> None:

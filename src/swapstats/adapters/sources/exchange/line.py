@@ -90,21 +90,21 @@ class Line:
             if link is not None:
                 self._drop.clear()
                 try:
-                    link = await self._hold(link)
+                    self._link = link
+                    await self._hold(link)
                 finally:
-                    await self._give_up(link)
+                    await self._give_up(self._link or link)
             await self._sleep(self._backoff.next_ms(self._jitter()) / 1_000)
 
-    async def _hold(self, link: Link) -> Link:
+    async def _hold(self, link: Link) -> None:
         """Hold a connection, and those that take its place as planned, until one ends."""
         while True:
-            self._link = link
             due_ms = link.began_ms + self._lifetime_ms - self._clock.monotonic_ms()
             await _first_of([link.ended, self._drop], max(due_ms, 0))
             if link.heard.is_set():
                 self._backoff.worked()
             if link.ended.is_set() or self._drop.is_set():
-                return link
+                return
             upcoming = await self._connect()
             if upcoming is None:
                 await self._sleep(self._backoff.next_ms(self._jitter()) / 1_000)
@@ -115,6 +115,7 @@ class Line:
                 await upcoming.close(SOURCE_ENDS)
                 raise
             link, old = upcoming, link
+            self._link = link
             await old.close("its planned end came, before the exchange cuts it off")
 
     async def _overlap(self, link: Link, upcoming: Link) -> None:

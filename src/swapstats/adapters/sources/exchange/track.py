@@ -10,6 +10,9 @@ from swapstats.adapters.sources.exchange.gap import NOT_IN_HISTORY, TOO_MANY, Ga
 from swapstats.adapters.sources.exchange.venue import Mark, VenueTrade
 
 WAITING_TRADES_MAX = 50_000
+BEGUN_ANEW_MS = 3_600_000
+"""A lower id that is so much newer is no repeat: the exchange has begun to count anew."""
+BEGUN_ANEW = "the exchange began to count anew"
 
 
 class SequenceTrack:
@@ -79,7 +82,7 @@ class SequenceTrack:
             if self._waiting:
                 self._drain(self._order, NOT_IN_HISTORY, out)
         elif trade.order <= self._order:
-            self.repeats += 1
+            self._repeated(trade, self._last, out)
         else:
             self._wait(trade)
 
@@ -117,7 +120,7 @@ class SequenceTrack:
         is_new = connection not in self._joined
         self._joined.add(connection)
         if self._last is not None and trade.order <= self._order:
-            self.repeats += 1
+            self._repeated(trade, self._last, out)
             return
         if self._last is not None and (is_new or self._is_torn) and self._wait(trade):
             self._is_torn = False
@@ -126,6 +129,16 @@ class SequenceTrack:
             self._is_torn |= not self._wait(trade)
         else:
             self._go_on(trade, out)
+
+    def _repeated(self, trade: VenueTrade, last: Mark | VenueTrade, out: list[VenueTrade]) -> None:
+        if trade.time_ms < last.time_ms + BEGUN_ANEW_MS:
+            self.repeats += 1
+            return
+        self.holes.append(Hole(self._market, trade.order, trade.order, 0, BEGUN_ANEW))
+        self._waiting.clear()
+        self._joins.clear()
+        self._first_waiting = None
+        self._go_on(trade, out)
 
     def _wait(self, trade: VenueTrade) -> bool:
         if trade.order in self._waiting:
