@@ -93,7 +93,7 @@ class Line:
                     self._link = link
                     await self._hold(link)
                 finally:
-                    await self._give_up(self._link or link)
+                    await self._give_up(link if self._link is None else self._link)
             await self._sleep(self._backoff.next_ms(self._jitter()) / 1_000)
 
     async def _hold(self, link: Link) -> None:
