@@ -7,16 +7,17 @@ from tests.adapters.sources.exchange.played import made
 
 from swapstats.adapters.sources.exchange.binance.parse import SPOT_MARKETS, USDM_MARKETS
 from swapstats.adapters.sources.exchange.binance.venue import BinanceSpot, BinanceUsdm
-from swapstats.adapters.sources.exchange.feed import HOLES_KEPT, NOTES_MAX, Feed
+from swapstats.adapters.sources.exchange.feed import NOTES_MAX, Feed
 from swapstats.adapters.sources.exchange.gap import Step
+from swapstats.adapters.sources.exchange.hole_notes import HOLES_KEPT
 from swapstats.adapters.sources.exchange.options import Options
 from swapstats.adapters.sources.exchange.position import read_position
 from swapstats.model.raw_event import ExchangeTrade
 
 
-def feed(position: str | None = None, symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")) -> Feed:
-    markets = {symbol: SPOT_MARKETS[symbol] for symbol in symbols}
-    return Feed(BinanceSpot(), markets, position, Options(), 0)
+def feed(position: str | None = None, notes: dict[str, str] | None = None) -> Feed:
+    markets = {symbol: SPOT_MARKETS[symbol] for symbol in ("BTCUSDT", "ETHUSDT")}
+    return Feed(BinanceSpot(), markets, position, Options(), 0, notes or {})
 
 
 def frames(first: int, count: int = 1, market: str = "BTCUSDT") -> list[str | bytes]:
@@ -87,7 +88,10 @@ def test_holes_are_counted_over_restarts_and_noted() -> None:
     assert note == "Expected trades 6 to 8 of BTCUSDT, was 3 missing: nobody answered"
     batch = one.take()
     assert batch is not None
-    again = feed(batch.position)
+    assert list(batch.notes) == ["hole:0"]
+    kept = {key: text for key, text in batch.notes.items() if text is not None}
+    again = feed(batch.position, notes=kept)
+    assert list(again.holes) == list(one.holes)
     assert (again.missing.holes, again.missing.trades) == (1, 3)
     assert again.open_end("BTCUSDT") is not None
     assert again.open_end("ETHUSDT") is None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from swapstats.adapters.sources.exchange.gap import Gap, Hole, Step
+from swapstats.adapters.sources.exchange.hole_notes import HOLES_KEPT, hole_note, read_holes
 from swapstats.adapters.sources.exchange.opaque_track import OpaqueTrack
 from swapstats.adapters.sources.exchange.options import Options
 from swapstats.adapters.sources.exchange.position import (
@@ -25,10 +26,9 @@ from swapstats.adapters.sources.exchange.venue import IdRule, Market, Venue, Ven
 from swapstats.errors import Rejected
 from swapstats.model.raw_event import ExchangeTrade
 from swapstats.model.record import MessageBlock
-from swapstats.ports.source import SourceBatch
+from swapstats.ports.source import NO_NOTES, SourceBatch
 
 NOTES_MAX = 100
-HOLES_KEPT = 100
 
 _encode = msgspec.json.Encoder().encode
 
@@ -65,13 +65,14 @@ class Feed:
         position: where an earlier feed stood, or None.
         options: bounds and spans.
         now_ms: monotonic time.
+        notes: what an earlier feed noted: its holes.
 
     Attributes:
         counts: what happened.
-        holes: the newest holes, HOLES_KEPT at most.
+        holes: the newest holes, those of earlier runs included, HOLES_KEPT at most.
 
     Raises:
-        Rejected: the position is none of this venue.
+        Rejected: position or notes are none of this venue.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Feed:
         position: str | None,
         options: Options,
         now_ms: int,
+        notes: Mapping[str, str] = NO_NOTES,
     ) -> None:
         self._venue = venue
         self._markets = markets
@@ -91,7 +93,8 @@ class Feed:
         self._ready: list[VenueTrade] = []
         self._notes: deque[str] = deque(maxlen=NOTES_MAX)
         self.counts = Counts()
-        self.holes: deque[Hole] = deque(maxlen=HOLES_KEPT)
+        self.holes: deque[Hole] = deque(read_holes(notes, self.missing.holes), HOLES_KEPT)
+        self._hole_notes: dict[str, str | None] = {}
 
     @property
     def ready_count(self) -> int:
@@ -209,7 +212,8 @@ class Feed:
         messages = [self._message(trade) for trade in self._ready]
         self.counts.trades += len(messages)
         self._ready.clear()
-        return SourceBatch(MessageBlock.of(messages), self._position_text())
+        notes, self._hole_notes = self._hole_notes, {}
+        return SourceBatch(MessageBlock.of(messages), self._position_text(), notes)
 
     def take_notes(self) -> list[str]:
         """What is worth a log line since the last call, NOTES_MAX sentences at most."""
@@ -268,6 +272,7 @@ class Feed:
             return
         total = self._position.missing.setdefault(market, Missing())
         for hole in holes:
+            self._hole_notes.update(hole_note(hole, self.missing.holes))
             total.holes += 1
             total.trades += hole.missing
             self.holes.append(hole)

@@ -112,7 +112,7 @@ class ExchangeSource:
     async def open(
         self,
         position: str | None,
-        notes: Mapping[str, str] = NO_NOTES,  # noqa: ARG002 - the port's
+        notes: Mapping[str, str] = NO_NOTES,
     ) -> AsyncIterator[SourceBatch]:
         """Stream trades as they happen; it ends only with an error.
 
@@ -122,7 +122,7 @@ class ExchangeSource:
         options = self._options
         async with aiohttp.ClientSession() as http:
             rest = Rest(http, self._budget, self._clock, options.connect_ms_max, self._sleep)
-            feed = await self._begin(rest, position)
+            feed = await self._begin(rest, position, notes)
             inbox = Inbox(options.queue_frames_max)
             backfill = Backfill(
                 self._venue, feed, rest, inbox, options, self._clock, self._sleep, self._jitter,
@@ -153,12 +153,12 @@ class ExchangeSource:
                 await asyncio.gather(*runs, return_exceptions=True)
                 await backfill.close()
 
-    async def _begin(self, rest: Rest, position: str | None) -> Feed:
+    async def _begin(self, rest: Rest, position: str | None, notes: Mapping[str, str]) -> Feed:
         self._failure = ""
         try:
             markets = await find_markets(self._venue, self._symbols, rest)
             now_ms = self._clock.monotonic_ms()
-            self._feed = Feed(self._venue, markets, position, self._options, now_ms)
+            self._feed = Feed(self._venue, markets, position, self._options, now_ms, notes)
         except Rejected as error:
             self._failure = str(error)
             raise
