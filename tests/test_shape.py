@@ -33,6 +33,7 @@ BANNED_STEMS = frozenset({"base", "processor", "impl", "core", "stuff", "tools"}
 MIRROR_NOT_NEEDED = {
     "ports/*": "interfaces without code: conformance suites test what implements them",
     "errors.py": "names and docstrings; raised in the tests of what raises them",
+    "adapters/sources/exchange/options.py": "plain values with defaults; test_source.py sets them",
     "roles/*/options.py": "plain values with defaults; the tests of the role cover them",
     "roles/api/metrics.py": "an interface and its empty form; observability/api_figures fills it",
     "model/*": "values without rules of their own; doctests and the tests of core cover them",

@@ -11,6 +11,7 @@ write them.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from swapstats.settings.exchanges import BinanceSource, BinanceUsdmSource
 from swapstats.settings.key import DAY_MS, GIB, HOUR_MS, KIB, MIB, MINUTE_MS, SECOND_MS, key
 from swapstats.settings.kinds import (
     BOOLEAN,
@@ -318,19 +319,6 @@ class DemoSource:
 
 
 @dataclass(frozen=True, slots=True)
-class BinanceSource:
-    """Live public trades of Binance."""
-
-    symbols: tuple[str, ...] = key(
-        "symbols",
-        LIST,
-        ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "LINKUSDT"),
-        "Markets to take trades from.",
-        bounds=(1, 200),
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class SourceSettings:
     """Where swaps come from."""
 
@@ -349,5 +337,15 @@ class SourceSettings:
         "How long `auto` waits for Binance before it takes the demo market.",
         bounds=(100, MINUTE_MS),
     )
+    backfill_trades_max: int = key(
+        "backfill_trades_max",
+        INTEGER,
+        "100000",
+        "Missing trades that an exchange is asked for at most, a market and gap; older ones stay "
+        "missing, and the source says so.",
+        bounds=(1, 10_000_000),
+        unit="trades",
+    )
     demo: DemoSource = field(default_factory=DemoSource)
     binance: BinanceSource = field(default_factory=BinanceSource)
+    binance_usdm: BinanceUsdmSource = field(default_factory=BinanceUsdmSource)

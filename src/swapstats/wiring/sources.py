@@ -1,4 +1,7 @@
-"""Sources by name: `auto`, `demo`, `binance[:SYMBOLS]`, `stdin`, `replay:FILE`."""
+"""Sources by name: `auto`, `demo`, `binance[:SYMBOLS]`, `binance-usdm[:SYMBOLS]`, `stdin`, files.
+
+Exchanges give raw events, the others finished swaps.
+"""
 
 from collections.abc import Sequence
 
@@ -37,31 +40,46 @@ async def open_sources(settings: SourceSettings, clock: Clock) -> tuple[list[Sou
 
 
 async def _auto(settings: SourceSettings, clock: Clock) -> tuple[Source, str]:
-    from swapstats.adapters.sources.binance.connect import BinanceSource, reachable
+    from swapstats.adapters.sources.exchange.open import reachable, venue_named
 
-    is_reachable, why = await reachable(settings.auto_wait_ms)
+    binance = settings.binance
+    venue = venue_named("binance", stream_url=binance.stream_url, rest_url=binance.rest_url)
+    is_reachable, why = await reachable(venue, settings.auto_wait_ms)
     if is_reachable:
-        symbols = settings.binance.symbols
-        return (
-            BinanceSource(symbols, clock),
-            f"Live Binance trades of {', '.join(symbols)}: {why}",
-        )
+        symbols = ", ".join(binance.symbols)
+        return _exchange("binance", "", settings, clock), f"Live Binance trades of {symbols}: {why}"
     return _demo(settings, clock), f"The demo market, not an exchange: {why}"
 
 
 def _named(name: str, rest: str, text: str, settings: SourceSettings, clock: Clock) -> Source:
     if name == "demo" and not rest:
         return _demo(settings, clock)
-    if name == "binance":
-        from swapstats.adapters.sources.binance.connect import BinanceSource
-
-        return BinanceSource(_symbols(rest) if rest else settings.binance.symbols, clock)
+    if name in {"binance", "binance-usdm"}:
+        return _exchange(name, rest, settings, clock)
     if name == "stdin" and not rest:
         return StandardInput(clock)
     if name == "replay" and rest:
         return NdjsonSource([rest], clock, speed=1.0, shift_to_now=True, name=text)
     raise UsageError(
-        f"Expected a source of auto, demo, binance[:SYMBOLS], stdin or replay:FILE, was {text!r}"
+        f"Expected a source of auto, demo, binance[:SYMBOLS], binance-usdm[:SYMBOLS], stdin or "
+        f"replay:FILE, was {text!r}"
+    )
+
+
+def _exchange(name: str, rest: str, settings: SourceSettings, clock: Clock) -> Source:
+    from swapstats.adapters.sources.exchange.open import exchange_source
+    from swapstats.adapters.sources.exchange.options import Options
+
+    usdm = settings.binance_usdm
+    given = settings.binance if name == "binance" else usdm
+    return exchange_source(
+        name,
+        _symbols(rest) if rest else given.symbols,
+        clock,
+        stream_url=given.stream_url,
+        rest_url=given.rest_url,
+        api_key=usdm.api_key.reveal() if name == "binance-usdm" else "",
+        options=Options(backfill_trades_max=settings.backfill_trades_max),
     )
 
 

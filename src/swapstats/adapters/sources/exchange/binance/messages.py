@@ -4,7 +4,7 @@ import msgspec
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
-    """One public trade.
+    """One public trade of a `@trade` stream.
 
     Attributes:
         e: event type, `trade`.
@@ -14,6 +14,8 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
         q: quantity in base units, decimal text.
         T: trade time, ms since epoch.
         m: whether the buyer was the maker: True = the taker sold.
+        X: what made it, in futures: `MARKET`, or a liquidation's settlement, which the history
+            does not hold.
     """
 
     e: str
@@ -23,6 +25,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     q: str
     T: int
     m: bool
+    X: str = "MARKET"
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -30,11 +33,29 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         stream: name such as `btcusdt@trade`; None for answers to commands.
-        data: the event, not decoded.
+        data: the event; None for answers to commands.
     """
 
     stream: str | None = None
-    data: msgspec.Raw = msgspec.Raw()
+    data: Trade | None = None
+
+
+class PastTrade(msgspec.Struct, frozen=True, gc=False):
+    """One trade as `trades` and `historicalTrades` answer it.
+
+    Attributes:
+        id: trade id, the same as `t` of the stream.
+        price: decimal text.
+        qty: quantity in base units, decimal text.
+        time: trade time, ms since epoch.
+        isBuyerMaker: True = the taker sold.
+    """
+
+    id: int
+    price: str
+    qty: str
+    time: int
+    isBuyerMaker: bool  # noqa: N815 - Binance's spelling
 
 
 class Symbol(msgspec.Struct, frozen=True):
@@ -49,10 +70,3 @@ class ExchangeInfo(msgspec.Struct, frozen=True):
     """The part of `exchangeInfo` that is needed."""
 
     symbols: list[Symbol]
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """An error answer of the REST API."""
-
-    code: int = 0
-    msg: str = ""

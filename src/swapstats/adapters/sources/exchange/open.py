@@ -1,0 +1,130 @@
+"""Sources of exchanges by name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+import aiohttp
+
+from swapstats.adapters.sources.exchange.binance.endpoints import SPOT, USDM
+from swapstats.adapters.sources.exchange.binance.venue import BinanceSpot, BinanceUsdm
+from swapstats.adapters.sources.exchange.link import open_socket
+from swapstats.adapters.sources.exchange.options import Options
+from swapstats.adapters.sources.exchange.rate_budget import RateBudget
+from swapstats.adapters.sources.exchange.rest import words
+from swapstats.adapters.sources.exchange.source import ExchangeSource
+from swapstats.adapters.sources.exchange.venue import Venue
+from swapstats.errors import UsageError
+from swapstats.ports.clock import Clock
+from swapstats.ports.source import Source
+
+VenueMaker = Callable[[str, str, str], Venue]
+"""Makes a venue from a stream address, a REST address and a key; empty = its own, or none."""
+
+
+def _binance(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
+    return BinanceSpot(
+        replace(SPOT, stream_url=stream_url or SPOT.stream_url, rest_url=rest_url or SPOT.rest_url)
+    )
+
+
+def _binance_usdm(stream_url: str, rest_url: str, api_key: str) -> Venue:
+    endpoints = replace(
+        USDM, stream_url=stream_url or USDM.stream_url, rest_url=rest_url or USDM.rest_url
+    )
+    return BinanceUsdm(endpoints, api_key)
+
+
+VENUES: Final[Mapping[str, VenueMaker]] = MappingProxyType(
+    {
+        "binance": _binance,
+        "binance-usdm": _binance_usdm,
+    }
+)
+"""Every exchange by its venue name."""
+
+
+class Budgets:
+    """One budget for each exchange that counts requests, shared by all its sources."""
+
+    def __init__(self) -> None:
+        self._budgets: dict[str, RateBudget] = {}
+
+    def of(self, venue: Venue) -> RateBudget:
+        """The budget of an exchange."""
+        facts = venue.facts
+        if facts.rest_host not in self._budgets:
+            self._budgets[facts.rest_host] = RateBudget(facts.weight_max, facts.weight_span_ms)
+        return self._budgets[facts.rest_host]
+
+
+def venue_named(name: str, *, stream_url: str = "", rest_url: str = "", api_key: str = "") -> Venue:
+    """Make a venue.
+
+    Args:
+        name: of VENUES.
+        stream_url: address of its streams, without a slash at the end; empty = the exchange's.
+        rest_url: address of its REST API, likewise.
+        api_key: key of an account, where history asks for one.
+
+    Raises:
+        UsageError: there is no such venue.
+    """
+    if name not in VENUES:
+        raise UsageError(f"Expected a venue of {', '.join(VENUES)}, was {name!r}")
+    return VENUES[name](stream_url.rstrip("/"), rest_url.rstrip("/"), api_key)
+
+
+def exchange_source(
+    name: str,
+    symbols: Sequence[str],
+    clock: Clock,
+    *,
+    stream_url: str = "",
+    rest_url: str = "",
+    api_key: str = "",
+    budgets: Budgets | None = None,
+    options: Options = Options(),  # noqa: B008 - frozen
+) -> Source:
+    """Make the source of a venue: raw events of its trades.
+
+    Args:
+        name: of VENUES.
+        symbols: markets, as the exchange writes them.
+        clock: monotonic clock.
+        stream_url: see `venue_named`.
+        rest_url: see `venue_named`.
+        api_key: see `venue_named`.
+        budgets: shared by all sources of a process.
+        options: bounds and spans.
+
+    Raises:
+        UsageError: there is no such venue.
+        Rejected: no symbol, one twice, or too many.
+    """
+    venue = venue_named(name, stream_url=stream_url, rest_url=rest_url, api_key=api_key)
+    budget = budgets.of(venue) if budgets is not None else None
+    return ExchangeSource(venue, symbols, clock, budget=budget, options=options)
+
+
+async def reachable(venue: Venue, timeout_ms: int = 3_000) -> tuple[bool, str]:
+    """Try to open a trade stream.
+
+    Args:
+        venue: the exchange.
+        timeout_ms: how long to try, in milliseconds.
+
+    Returns:
+        Whether it worked, and a sentence saying so or why not.
+    """
+    title = venue.facts.title
+    try:
+        async with aiohttp.ClientSession() as http:
+            socket = await open_socket(http, venue.opening([venue.facts.example]), timeout_ms)
+            await socket.close()
+    except TimeoutError:
+        return False, f"{title} did not answer within {timeout_ms / 1_000:g} s"
+    except (aiohttp.ClientError, OSError) as error:
+        return False, f"{title} cannot be reached ({words(error)})"
+    return True, f"{title} can be reached"

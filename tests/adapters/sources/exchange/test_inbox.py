@@ -1,0 +1,39 @@
+"""Frames that wait."""
+
+import asyncio
+
+from swapstats.adapters.sources.exchange.inbox import Inbox
+
+
+def test_frames_come_out_in_runs_of_their_connection() -> None:
+    one = Inbox(10)
+    for number, frame in [(1, b"a"), (1, b"b"), (2, b"c"), (1, b"d")]:
+        assert one.put(number, frame)
+    one.end(1)
+    assert one.take(3) == [(1, [b"a", b"b"], False), (2, [b"c"], False)]
+    assert one.take(3) == [(1, [b"d"], True)]
+    assert one.take(3) == []
+
+
+async def test_a_full_inbox_takes_nothing_until_half_of_it_is_gone() -> None:
+    one = Inbox(4)
+    assert [one.put(1, b"x") for _ in range(5)] == [True] * 4 + [False]
+    one.end(1)
+    waiting = asyncio.create_task(one.wait_for_room())
+    one.take(1)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    one.take(3)
+    await waiting
+    assert one.put(1, b"x")
+
+
+async def test_news_wake_whoever_waits() -> None:
+    one = Inbox(4)
+    await one.wait_for_news(1)
+    waiting = asyncio.create_task(one.wait_for_news(60_000))
+    await asyncio.sleep(0)
+    one.tell()
+    await waiting
+    one.put(1, b"x")
+    await one.wait_for_news(60_000)

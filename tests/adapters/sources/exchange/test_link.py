@@ -1,0 +1,106 @@
+"""One connection and the end of it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from swapstats.adapters.sources.exchange.binance.venue import SPOT_FACTS
+from swapstats.adapters.sources.exchange.inbox import Inbox
+from swapstats.adapters.sources.exchange.link import Link, open_socket
+from swapstats.adapters.sources.exchange.venue import Opening, VenueFacts
+from swapstats.adapters.system_clock import SystemClock
+
+
+@asynccontextmanager
+async def linked(
+    plan: list[str], inbox: Inbox, facts: VenueFacts = SPOT_FACTS, frames: tuple[str, ...] = ()
+) -> AsyncGenerator[tuple[Link, list[str]], None]:
+    """A link to a server that sends texts; `binary`, `close` and `abort` do what they say."""
+    heard: list[str] = []
+
+    async def stream(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        for step in plan:
+            if step == "close":
+                await socket.close()
+            elif step == "abort":
+                assert request.transport is not None
+                request.transport.abort()
+            elif step == "binary":
+                await socket.send_bytes(b"b")
+            else:
+                await socket.send_str(step)
+        async for message in socket:
+            heard.append(message.data)  # noqa: PERF401 - while it runs, not after it
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/", stream)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with aiohttp.ClientSession() as http:
+            url = f"ws://127.0.0.1:{runner.addresses[0][1]}/"
+            socket = await open_socket(http, Opening(url, frames), 10_000)
+            link = Link(7, socket, facts, inbox, SystemClock())
+            yield link, heard
+            await link.close("the test is over")
+    finally:
+        await runner.cleanup()
+
+
+async def test_frames_come_as_bytes_and_then_the_end() -> None:
+    inbox = Inbox(10)
+    async with linked(["one", "binary", "close"], inbox) as (link, _):
+        await link.ended.wait()
+        assert link.heard.is_set()
+        assert "the exchange closed it" in link.reason
+    assert inbox.take(10) == [(7, [b"one", b"b"], True)]
+
+
+async def test_a_cut_is_an_end() -> None:
+    inbox = Inbox(10)
+    async with linked(["abort"], inbox) as (link, _):
+        await link.ended.wait()
+        assert not link.heard.is_set()
+        assert link.reason
+
+
+async def test_no_room_ends_it_after_what_there_was_room_for() -> None:
+    inbox = Inbox(2)
+    async with linked(["a", "b", "c", "d"], inbox) as (link, _):
+        await link.ended.wait()
+        assert link.overflowed
+        assert "dropping the connection, not single trades" in link.reason
+    assert inbox.take(10) == [(7, [b"a", b"b"], True)]
+
+
+async def test_a_close_keeps_what_was_read() -> None:
+    inbox = Inbox(10)
+    async with linked(["a"], inbox) as (link, _):
+        await link.heard.wait()
+        await link.close("enough")
+        assert link.reason == "enough"
+    assert inbox.take(10) == [(7, [b"a"], True)]
+
+
+async def test_texts_are_sent_first_and_pings_afterwards() -> None:
+    facts = replace(SPOT_FACTS, ping="ping", ping_ms=1)
+    async with linked([], Inbox(10), facts, ("subscribe",)) as (_, heard):
+        async with asyncio.timeout(20):
+            while len(heard) < 3:
+                await asyncio.sleep(0)
+    assert heard[:3] == ["subscribe", "ping", "ping"]
+
+
+async def test_nobody_there() -> None:
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises((aiohttp.ClientError, OSError)):
+            await open_socket(http, Opening("ws://127.0.0.1:1/"), 2_000)
