@@ -9,7 +9,15 @@ import aiohttp
 
 from swapstats.adapters.sources.exchange.binance.endpoints import SPOT, USDM
 from swapstats.adapters.sources.exchange.binance.venue import BinanceSpot, BinanceUsdm
+from swapstats.adapters.sources.exchange.bybit import endpoints as bybit_endpoints
+from swapstats.adapters.sources.exchange.bybit.venue import Bybit
+from swapstats.adapters.sources.exchange.coinbase import endpoints as coinbase_endpoints
+from swapstats.adapters.sources.exchange.coinbase.venue import Coinbase
+from swapstats.adapters.sources.exchange.kraken import endpoints as kraken_endpoints
+from swapstats.adapters.sources.exchange.kraken.venue import Kraken
 from swapstats.adapters.sources.exchange.link import open_socket
+from swapstats.adapters.sources.exchange.okx import endpoints as okx_endpoints
+from swapstats.adapters.sources.exchange.okx.venue import Okx
 from swapstats.adapters.sources.exchange.options import Options
 from swapstats.adapters.sources.exchange.rate_budget import RateBudget
 from swapstats.adapters.sources.exchange.rest import words
@@ -36,10 +44,42 @@ def _binance_usdm(stream_url: str, rest_url: str, api_key: str) -> Venue:
     return BinanceUsdm(endpoints, api_key)
 
 
+def _bybit(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
+    public = bybit_endpoints.PUBLIC
+    return Bybit(
+        bybit_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
+    )
+
+
+def _coinbase(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
+    public = coinbase_endpoints.PUBLIC
+    return Coinbase(
+        coinbase_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
+    )
+
+
+def _kraken(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
+    public = kraken_endpoints.PUBLIC
+    return Kraken(
+        kraken_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
+    )
+
+
+def _okx(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
+    public = okx_endpoints.PUBLIC
+    return Okx(
+        okx_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
+    )
+
+
 VENUES: Final[Mapping[str, VenueMaker]] = MappingProxyType(
     {
         "binance": _binance,
         "binance-usdm": _binance_usdm,
+        "bybit": _bybit,
+        "coinbase": _coinbase,
+        "kraken": _kraken,
+        "okx": _okx,
     }
 )
 """Every exchange by its venue name."""

@@ -19,6 +19,6 @@ def test_rest() -> None:
     address = "http://127.0.0.1:1/0/public/Trades?pair=XBTUSD"
     assert (
         endpoints.trades_since("XBTUSD", 1688669597827)
-        == f"{address}&since=1688669597826999999&count=1000"
+        == f"{address}&since=1688669597825999999&count=1000"
     )
     assert endpoints.trades_since("XBTUSD", 0) == f"{address}&since=0&count=1000"

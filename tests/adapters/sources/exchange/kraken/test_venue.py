@@ -30,7 +30,7 @@ def test_a_page_begins_with_the_millisecond_of_the_trade_before_the_gap() -> Non
     """By time, under the name that REST has for the pair; the answer may name it otherwise."""
     ask = Kraken(LOCAL).page("DOGE/USD", Mark(6, "6", 1688669597827), None)
     assert ask.url == (
-        "http://127.0.0.1:2/0/public/Trades?pair=XDGUSD&since=1688669597826999999&count=1000"
+        "http://127.0.0.1:2/0/public/Trades?pair=XDGUSD&since=1688669597825999999&count=1000"
     )
     (trade,) = ask.read(PAGE)
     assert (trade.market, trade.trade_id, trade.price) == ("DOGE/USD", "7", "2")

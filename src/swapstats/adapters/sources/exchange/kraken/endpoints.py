@@ -32,12 +32,12 @@ class Endpoints:
         return f"{self.rest_url}/0/public/AssetPairs"
 
     def trades_since(self, pair: str, time_ms: int) -> str:
-        """Address of the oldest trades of a pair from a millisecond on, it included.
+        """Address of the oldest trades of a pair from a millisecond on.
 
-        `since` leaves out what happened at that nanosecond, and the millisecond is cut off from
-        a finer time: one nanosecond less holds all of it.
+        `since` leaves out what happened at that nanosecond, and a stream may round where history
+        does not: the millisecond before is asked for as well.
         """
-        since_ns = max(0, time_ms * NS_PER_MS - 1)
+        since_ns = max(0, (time_ms - 1) * NS_PER_MS - 1)
         return (
             f"{self.rest_url}/0/public/Trades"
             f"?pair={quote(pair)}&since={since_ns}&count={PAGE_TRADES}"

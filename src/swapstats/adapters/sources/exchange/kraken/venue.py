@@ -1,7 +1,6 @@
 """Kraken's spot market as a `Venue`: channel `trade` of WebSocket v2. Ids are dense.
 
-History has no ids to ask by, only times. The trades of one millisecond must therefore fit a page
-of 1,000.
+History has no ids to ask by, only times: the trades of two milliseconds must fit a page of 1,000.
 """
 
 from collections.abc import Sequence
@@ -39,8 +38,8 @@ FACTS = VenueFacts(
     id_rule=IdRule.DENSE,
     paging=Paging.FORWARD,
     rest_host="api.kraken.com",
-    weight_max=1,
-    weight_span_ms=1_000,
+    weight_max=2,  # one in a second, by Kraken's advice
+    weight_span_ms=2_000,
     streams_max=STREAMS_MAX,
     lifetime_ms=23 * HOUR_MS,
     built_in_markets={
