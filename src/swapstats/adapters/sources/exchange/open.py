@@ -13,6 +13,8 @@ from swapstats.adapters.sources.exchange.bybit import endpoints as bybit_endpoin
 from swapstats.adapters.sources.exchange.bybit.venue import Bybit
 from swapstats.adapters.sources.exchange.coinbase import endpoints as coinbase_endpoints
 from swapstats.adapters.sources.exchange.coinbase.venue import Coinbase
+from swapstats.adapters.sources.exchange.generic.client import CcxtClient
+from swapstats.adapters.sources.exchange.generic.source import GenericSource
 from swapstats.adapters.sources.exchange.kraken import endpoints as kraken_endpoints
 from swapstats.adapters.sources.exchange.kraken.venue import Kraken
 from swapstats.adapters.sources.exchange.link import open_socket
@@ -83,6 +85,8 @@ VENUES: Final[Mapping[str, VenueMaker]] = MappingProxyType(
     }
 )
 """Every exchange by its venue name."""
+GENERIC: Final = "generic-"
+"""Before the name of an exchange as ccxt calls it: best effort, for those not above."""
 
 
 class Budgets:
@@ -130,8 +134,8 @@ def exchange_source(
     """Make the source of a venue: raw events of its trades.
 
     Args:
-        name: of VENUES.
-        symbols: markets, as the exchange writes them.
+        name: of VENUES, or GENERIC and an exchange that ccxt knows.
+        symbols: markets, as the exchange writes them; for GENERIC as ccxt does, `BTC/USDT`.
         clock: monotonic clock.
         stream_url: see `venue_named`.
         rest_url: see `venue_named`.
@@ -140,9 +144,12 @@ def exchange_source(
         options: bounds and spans.
 
     Raises:
-        UsageError: there is no such venue.
+        UsageError: there is no such venue, or ccxt is not installed.
         Rejected: no symbol, one twice, or too many.
     """
+    if name.startswith(GENERIC):
+        exchange_id = name.removeprefix(GENERIC)
+        return GenericSource(CcxtClient(exchange_id), exchange_id, symbols)
     venue = venue_named(name, stream_url=stream_url, rest_url=rest_url, api_key=api_key)
     budget = budgets.of(venue) if budgets is not None else None
     return ExchangeSource(venue, symbols, clock, budget=budget, options=options)
