@@ -190,9 +190,9 @@ async def paced(
     async def hold() -> None:
         while True:
             await eventually_async(lambda: not is_ready(), 60_000, "something to wait for")
-            exchange.is_paused = True
+            exchange.running.clear()
             await eventually_async(is_ready, 60_000, "the source to have everything")
-            exchange.is_paused = False
+            exchange.running.set()
 
     holding = asyncio.create_task(hold())
     try:

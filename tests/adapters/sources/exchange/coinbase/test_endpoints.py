@@ -6,7 +6,7 @@ from swapstats.adapters.sources.exchange.coinbase.endpoints import PUBLIC, Endpo
 
 
 def test_the_feed_and_its_subscription() -> None:
-    assert PUBLIC.stream_url == "wss://ws-feed.exchange.coinbase.com"
+    assert PUBLIC.stream() == "wss://ws-feed.exchange.coinbase.com/"
     assert json.loads(subscription(["BTC-USD", "ETH-EUR"])) == {
         "type": "subscribe",
         "product_ids": ["BTC-USD", "ETH-EUR"],

@@ -19,7 +19,7 @@ def test_what_it_is() -> None:
 
 def test_its_opening() -> None:
     opening = Coinbase(LOCAL).opening(["BTC-USD", "ETH-USD"])
-    assert opening.url == "ws://127.0.0.1:1"
+    assert opening.url == "ws://127.0.0.1:1/"
     assert list(opening.frames) == [subscription(["BTC-USD", "ETH-USD"])]
 
 

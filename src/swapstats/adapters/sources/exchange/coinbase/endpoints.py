@@ -22,6 +22,10 @@ class Endpoints:
     stream_url: str
     rest_url: str
 
+    def stream(self) -> str:
+        """Address of the feed."""
+        return f"{self.stream_url}/"
+
     def products(self) -> str:
         """Address of the list of all products."""
         return f"{self.rest_url}/products"

@@ -64,7 +64,7 @@ class Coinbase:
 
     def opening(self, markets: Sequence[str]) -> Opening:
         """How to be sent the trades of some markets."""
-        return Opening(self._endpoints.stream_url, (subscription(markets),))
+        return Opening(self._endpoints.stream(), (subscription(markets),))
 
     def read(self, frame: str | bytes) -> list[VenueTrade]:
         """Read the trade of a frame.
