@@ -38,7 +38,7 @@ QUICK = Options(
     gap_patience_ms=20,
     connect_ms_max=2_000,
 )
-TIMEOUT_S = 60.0
+TIMEOUT_S = 200.0
 
 ReadT = TypeVar("ReadT")
 
@@ -111,7 +111,11 @@ def exchange_of(
 
 
 async def read(
-    source: ExchangeSource, count: int, position: str | None = None
+    source: ExchangeSource,
+    count: int,
+    position: str | None = None,
+    *,
+    before_closing: Callable[[], None] = lambda: None,
 ) -> tuple[list[ExchangeTrade], str]:
     """Read until `count` trades came: one that comes twice takes the place of another."""
     found: list[ExchangeTrade] = []
@@ -133,6 +137,7 @@ async def read(
             f"Expected {count} trades, was {len(found)}: {source.status().detail}"
         ) from None
     finally:
+        before_closing()
         await stream.aclose()  # type: ignore[attr-defined]
     return found, last
 
@@ -185,13 +190,16 @@ async def paced(
     def is_ready() -> bool:
         is_faulty = any(fault.at <= exchange.played < fault.at + fault.span for fault in faults)
         carried = sum(bool(each.markets) for each, _ in exchange._clients.values())
-        return is_faulty or (carried >= 2 and source.feed is not None and not source.feed.gapped)
+        needed = source._venue.facts.connections
+        return is_faulty or (
+            carried >= needed and source.feed is not None and not source.feed.gapped
+        )
 
     async def hold() -> None:
         while True:
-            await eventually_async(lambda: not is_ready(), 60_000, "something to wait for")
+            await eventually_async(lambda: not is_ready(), 150_000, "something to wait for")
             exchange.running.clear()
-            await eventually_async(is_ready, 60_000, "the source to have everything")
+            await eventually_async(is_ready, 150_000, "the source to have everything")
             exchange.running.set()
 
     holding = asyncio.create_task(hold())
@@ -200,3 +208,4 @@ async def paced(
     finally:
         holding.cancel()
         await asyncio.gather(holding, return_exceptions=True)
+        exchange.running.clear()

@@ -172,9 +172,33 @@ def test_what_is_not_public_does_not_go_on() -> None:
 
 
 def test_memory_is_bounded() -> None:
+    """Ids: of so many trades while it runs, of the newest millisecond over a restart."""
     found = OpaqueTrack("BTCUSDT", last=None, seen_ids_max=100)
     offered(found, 1, range(1_000))
-    assert found.newest_ids(1_000) == tuple(trade(n).trade_id for n in range(900, 1_000))
+    assert tuple(found._seen) == tuple(trade(n).trade_id for n in range(900, 1_000))
+    assert found.newest_ids(50) == (trade(999).trade_id,)
+    offered(found, 1, range(1_000, 1_002))
+    assert found.newest_ids(50) == tuple(trade(n).trade_id for n in range(999, 1_002))
+    assert found.newest_ids(2) == tuple(trade(n).trade_id for n in range(1_000, 1_002))
+
+
+def test_a_restart_within_a_gap_still_closes_it() -> None:
+    """Its position is the trade before the gap, with the ids that went on behind it."""
+    first = track()
+    offered(first, 1, range(10))
+    first.left(1)
+    offered(first, 2, range(30, 33))
+    assert first.last == Mark.of(trade(9))
+    second = track(first.last, first.newest_ids(100))
+    offered(second, 1, range(40, 41))
+    gap = second.gap
+    assert gap == Gap(Mark.of(trade(9)), Mark.of(trade(40)))
+    out: list[VenueTrade] = []
+    second.fill(opaque_step(gap, page(41)), out)
+    assert {each.trade_id for each in out} == {
+        trade(n).trade_id for n in [*range(10, 30), *range(33, 40), 41]
+    }
+    assert not second.holes
 
 
 @pytest.mark.parametrize("_run", range(5))

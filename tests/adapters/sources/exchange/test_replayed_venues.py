@@ -28,6 +28,7 @@ from tests.adapters.sources.exchange.recorded import DATA
 
 from swapstats.adapters.sources.exchange.venue import Market
 from swapstats.errors import Rejected
+from swapstats.model.raw_event import ExchangeTrade
 from swapstats.testing.bybit_replay import BybitDialect
 from swapstats.testing.coinbase_replay import read_matches
 from swapstats.testing.exchange_faults import FAULT_KINDS, ExchangeFault, seeded_faults
@@ -162,15 +163,43 @@ async def test_a_restart_goes_on_where_it_stopped(name: str, seed: int) -> None:
     )
     exchange = exchange_of(place, recording, place.dialect(place.markets), per_tick=1)
     async with exchange.serving():
-        first, position = await read(source_of(place, exchange, place.symbols), 200)
-        if place.is_opaque:
-            exchange.running.clear()  # its history is short
+        hold = exchange.running.clear if place.is_opaque else lambda: None  # short of history
+        source = source_of(place, exchange, place.symbols)
+        first, position = await read(source, 200, before_closing=hold)
         source = source_of(place, exchange, place.symbols)
         reading = read(source, len(recording) - len(first), position)
         second, _ = await (paced(exchange, source, [], reading) if place.is_opaque else reading)
     assert_same([*first, *second], recording, place, place.symbols)
     assert source.feed is not None
     assert not source.feed.holes
+
+
+@pytest.mark.parametrize("name", PLACES)
+async def test_restarts_amid_faults(name: str, seed: int) -> None:
+    """Stopped again and again, wherever it is: what was written last is where it goes on."""
+    place = PLACES[name]
+    recording = place.recording(
+        made_trades(seed, place.symbols, 600, are_ids_opaque=place.is_opaque)
+    )
+    faults = [ExchangeFault("abort", at, 12) for at in range(60, 560, 100)]
+    exchange = exchange_of(
+        place, recording, place.dialect(place.markets), faults=faults, per_tick=1
+    )
+    found: list[ExchangeTrade] = []
+    position: str | None = None
+    chance = random.Random(seed)
+    async with exchange.serving():
+        while len(found) < len(recording):
+            source = source_of(place, exchange, place.symbols)
+            count = min(chance.randrange(60, 200), len(recording) - len(found))
+            reading = read(source, count, position, before_closing=exchange.running.clear)
+            if place.is_opaque:
+                reading = paced(exchange, source, faults, reading)
+            else:
+                exchange.running.set()
+            more, position = await reading
+            found += more
+    assert_same(found, recording, place, place.symbols)
 
 
 @pytest.mark.parametrize("name", ["kraken", "okx"])

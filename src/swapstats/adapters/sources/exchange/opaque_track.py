@@ -6,8 +6,9 @@ nothing was missed. Else the newest page of history is compared with what was se
 this trade and reaches back to something known has told everything in between.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
+from itertools import islice
 
 from swapstats.adapters.sources.exchange.gap import TOO_OLD, Gap, Hole, Step
 from swapstats.adapters.sources.exchange.venue import Mark, VenueTrade
@@ -54,6 +55,7 @@ class OpaqueTrack:
         self._start_ms = last.time_ms if last is not None else None
         self._seen: OrderedDict[str, int] = OrderedDict.fromkeys(seen, NO_CONNECTION)
         self._seen_max = seen_ids_max
+        self._newest: deque[str] = deque(seen, maxlen=seen_ids_max)
         self._joined: set[int] = set()
         self._gap: Gap | None = None
         self._witnesses: set[int] = set()
@@ -63,8 +65,8 @@ class OpaqueTrack:
 
     @property
     def last(self) -> Mark | None:
-        """The newest trade that went on."""
-        return self._last
+        """The newest trade that went on, or the one before a gap that is not closed yet."""
+        return self._gap.after if self._gap is not None else self._last
 
     @property
     def gap(self) -> Gap | None:
@@ -72,8 +74,9 @@ class OpaqueTrack:
         return self._gap
 
     def newest_ids(self, count: int) -> tuple[str, ...]:
-        """The ids that went on last, oldest first."""
-        return tuple(self._seen)[-count:]
+        """The ids that went on last, as far as they may come again after `last`; oldest first."""
+        ids = reversed(self._newest) if self._gap is None else reversed(self._seen)
+        return tuple(islice(ids, count))[::-1]
 
     def offer(self, trade: VenueTrade, connection: int, out: list[VenueTrade]) -> None:
         """Take a trade that came over a connection; see `SequenceTrack.offer`."""
@@ -148,6 +151,9 @@ class OpaqueTrack:
         if len(self._seen) > self._seen_max:
             self._seen.popitem(last=False)
         if self._last is None or trade.time_ms >= self._last.time_ms:
+            if self._last is None or trade.time_ms > self._last.time_ms:
+                self._newest.clear()
+            self._newest.append(trade.trade_id)
             self._last = Mark.of(trade)
         if trade.is_public:
             out.append(trade)
