@@ -69,6 +69,25 @@ def test_a_connection_that_ended_is_no_witness() -> None:
     found.left(1)
     offered(found, 3, range(12, 15))  # begins later: it cannot tell
     assert found.gap == Gap(Mark.of(trade(9)), Mark.of(trade(12)))
+    assert offered(found, 2, range(13, 15)) == []
+    assert found.gap is not None
+
+
+def test_a_gap_grows_with_the_next_connection() -> None:
+    """The one that ended it has ended itself: a page must reach beyond both."""
+    found = track()
+    offered(found, 1, range(10))
+    found.left(1)
+    offered(found, 2, range(20, 21))
+    found.left(2)
+    offered(found, 3, range(30, 31))
+    gap = found.gap
+    assert gap == Gap(Mark.of(trade(9)), Mark.of(trade(30)))
+    out: list[VenueTrade] = []
+    found.fill(opaque_step(gap, page(25)), out)
+    assert found.gap == Gap(Mark.of(trade(24)), Mark.of(trade(30)))  # told so far
+    found.fill(opaque_step(gap, page(30)), out)
+    assert {each.trade_id for each in out} == {trade(n).trade_id for n in range(10, 30) if n != 20}
 
 
 def test_history_closes_what_nobody_brought() -> None:

@@ -116,14 +116,20 @@ class OpaqueTrack:
         """Nothing to do: one page is all that is asked for."""
 
     def _join(self, trade: VenueTrade, connection: int) -> None:
-        """Open a gap before the first trade of a connection, unless another one has brought it."""
+        """Open a gap before the first trade of a connection, unless a witness has brought it.
+
+        A gap that is open already grows: what came between may be missing as well.
+        """
         others = set(self._joined)
         self._joined.add(connection)
-        if self._last is None or self._gap is not None:
+        if self._last is None:
             return
-        if self._seen.get(trade.trade_id, NO_CONNECTION) not in others:
-            self._gap = Gap(self._last, Mark.of(trade))
-            self._witnesses = others
+        witnesses = others if self._gap is None else self._witnesses
+        if self._seen.get(trade.trade_id, NO_CONNECTION) in witnesses:
+            self._close()
+            return
+        self._gap = Gap(self._last if self._gap is None else self._gap.after, Mark.of(trade))
+        self._witnesses = witnesses
 
     def _ends_with(self, trade: VenueTrade) -> bool:
         end = self._gap.before if self._gap is not None else None
