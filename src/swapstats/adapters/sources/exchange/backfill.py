@@ -8,6 +8,7 @@ from swapstats.adapters.sources.exchange.backoff import Backoff
 from swapstats.adapters.sources.exchange.feed import Feed
 from swapstats.adapters.sources.exchange.gap import Gap, GapFill, Step
 from swapstats.adapters.sources.exchange.inbox import Inbox
+from swapstats.adapters.sources.exchange.opaque_track import opaque_step
 from swapstats.adapters.sources.exchange.options import Options
 from swapstats.adapters.sources.exchange.rest import Rest
 from swapstats.adapters.sources.exchange.venue import IdRule, Venue, VenueTrade
@@ -127,7 +128,7 @@ class Backfill:
                 why = str(error)
                 wait_ms = backoff.next_ms(self._jitter())
             else:
-                step = self._step(fill, page)
+                step = self._step(fill, gap, page)
                 self._feed.fill(market, step, self._clock.monotonic_ms())
                 self._inbox.tell()
                 now = self._feed.gap(market)
@@ -149,13 +150,12 @@ class Backfill:
             return
         catches_up = self._feed.catches_up(market)
         try:
-            page = await self._rest.get(self._venue.page(market, gap.after, None))
+            step = await self._told_behind(market, gap)
         except (Transient, Rejected) as error:
             _log.warning("No history of %s: %s", market, error)
             self._feed.quiet(market, self._clock.monotonic_ms())
             self._on_stall(market, False)
             return
-        step = self._step(self._gap_fill(gap), page)
         if step.trades and not catches_up:
             await self._sleep(STALL_PATIENCE * self._options.gap_patience_ms / 1_000)
         now_ms = self._clock.monotonic_ms()
@@ -171,13 +171,22 @@ class Backfill:
                 self._on_stall(market, True)
         await self._wait_until_taken()
 
+    async def _told_behind(self, market: str, gap: Gap) -> Step:
+        """Ask for an open end; backward, every page down to what is known."""
+        fill = self._gap_fill(gap)
+        while True:
+            page = await self._rest.get(self._venue.page(market, fill.after, fill.before))
+            step = self._step(fill, gap, page)
+            if step.is_done:
+                return step
+
     def _gap_fill(self, gap: Gap) -> GapFill:
         facts = self._venue.facts
         return GapFill(gap, facts.paging, facts.id_rule, self._options.backfill_trades_max)
 
-    def _step(self, fill: GapFill, page: list[VenueTrade]) -> Step:
+    def _step(self, fill: GapFill, gap: Gap, page: list[VenueTrade]) -> Step:
         if self._venue.facts.id_rule is IdRule.OPAQUE:
-            return Step(page, None, is_done=True)
+            return opaque_step(gap, page)
         return fill.take(page)
 
     async def _wait_until_taken(self) -> None:

@@ -9,7 +9,17 @@ import aiohttp
 
 from swapstats.adapters.sources.exchange.binance.endpoints import SPOT, USDM
 from swapstats.adapters.sources.exchange.binance.venue import BinanceSpot, BinanceUsdm
+from swapstats.adapters.sources.exchange.bybit import endpoints as bybit_endpoints
+from swapstats.adapters.sources.exchange.bybit.venue import Bybit
+from swapstats.adapters.sources.exchange.coinbase import endpoints as coinbase_endpoints
+from swapstats.adapters.sources.exchange.coinbase.venue import Coinbase
+from swapstats.adapters.sources.exchange.generic.client import CcxtClient
+from swapstats.adapters.sources.exchange.generic.source import GenericSource
+from swapstats.adapters.sources.exchange.kraken import endpoints as kraken_endpoints
+from swapstats.adapters.sources.exchange.kraken.venue import Kraken
 from swapstats.adapters.sources.exchange.link import open_socket
+from swapstats.adapters.sources.exchange.okx import endpoints as okx_endpoints
+from swapstats.adapters.sources.exchange.okx.venue import Okx
 from swapstats.adapters.sources.exchange.options import Options
 from swapstats.adapters.sources.exchange.rate_budget import RateBudget
 from swapstats.adapters.sources.exchange.rest import words
@@ -36,13 +46,47 @@ def _binance_usdm(stream_url: str, rest_url: str, api_key: str) -> Venue:
     return BinanceUsdm(endpoints, api_key)
 
 
+def _bybit(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
+    public = bybit_endpoints.PUBLIC
+    return Bybit(
+        bybit_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
+    )
+
+
+def _coinbase(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
+    public = coinbase_endpoints.PUBLIC
+    return Coinbase(
+        coinbase_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
+    )
+
+
+def _kraken(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
+    public = kraken_endpoints.PUBLIC
+    return Kraken(
+        kraken_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
+    )
+
+
+def _okx(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
+    public = okx_endpoints.PUBLIC
+    return Okx(
+        okx_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
+    )
+
+
 VENUES: Final[Mapping[str, VenueMaker]] = MappingProxyType(
     {
         "binance": _binance,
         "binance-usdm": _binance_usdm,
+        "bybit": _bybit,
+        "coinbase": _coinbase,
+        "kraken": _kraken,
+        "okx": _okx,
     }
 )
 """Every exchange by its venue name."""
+GENERIC: Final = "generic-"
+"""Before the name of an exchange as ccxt calls it: best effort, for those not above."""
 
 
 class Budgets:
@@ -90,8 +134,8 @@ def exchange_source(
     """Make the source of a venue: raw events of its trades.
 
     Args:
-        name: of VENUES.
-        symbols: markets, as the exchange writes them.
+        name: of VENUES, or GENERIC and an exchange that ccxt knows.
+        symbols: markets, as the exchange writes them; for GENERIC as ccxt does, `BTC/USDT`.
         clock: monotonic clock.
         stream_url: see `venue_named`.
         rest_url: see `venue_named`.
@@ -100,9 +144,12 @@ def exchange_source(
         options: bounds and spans.
 
     Raises:
-        UsageError: there is no such venue.
+        UsageError: there is no such venue, or ccxt is not installed.
         Rejected: no symbol, one twice, or too many.
     """
+    if name.startswith(GENERIC):
+        exchange_id = name.removeprefix(GENERIC)
+        return GenericSource(CcxtClient(exchange_id), exchange_id, symbols)
     venue = venue_named(name, stream_url=stream_url, rest_url=rest_url, api_key=api_key)
     budget = budgets.of(venue) if budgets is not None else None
     return ExchangeSource(venue, symbols, clock, budget=budget, options=options)
