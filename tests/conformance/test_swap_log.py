@@ -21,7 +21,7 @@ def append(
     messages: list[bytes],
     partitions: list[int],
     append_ms: int = 1_000,
-    **positions: str,
+    **positions: str | None,
 ) -> None:
     log.append(
         MessageBlock.of(messages), np.array(partitions, dtype=np.int32), append_ms, positions
@@ -123,6 +123,26 @@ def test_positions_come_with_the_messages(open_log: OpenLog) -> None:
     assert log.end_offsets() == [1]
     log.close()
     assert open_log(1).position("demo") == "2"
+
+
+def test_notes_are_found_by_prefix_and_forgotten(
+    open_log: OpenLog, open_log_reader: OpenReader
+) -> None:
+    log = open_log(1)
+    noted = {"evm": "7", "evm/b:1": "x", "evm/b:\u00fc": "", "evm2/b:1": "other", "ev": "8"}
+    append(log, [b"a"], [0], 1, **noted)
+    assert log.positions("evm/") == {"evm/b:1": "x", "evm/b:\u00fc": ""}
+    assert log.positions("") == noted
+    assert log.positions("none/") == {}
+    append(log, [], [], 2, **{"evm/b:1": None, "evm/b:3": "z", "never": None})
+    reader = open_log_reader()
+    for view in (log, reader):
+        assert view.positions("evm/") == {"evm/b:\u00fc": "", "evm/b:3": "z"}
+        assert view.position("evm/b:1") is None
+    append(log, [b"b"], [0], 3, **{"evm/b:1": "again", "evm/b:3": None})
+    assert reader.positions("evm/") == {"evm/b:\u00fc": "", "evm/b:1": "again"}
+    log.close()
+    assert open_log(1).positions("evm/") == {"evm/b:\u00fc": "", "evm/b:1": "again"}
 
 
 def test_everything_is_there_after_opening_again(open_log: OpenLog) -> None:

@@ -13,7 +13,7 @@ from swapstats.core.decode import partition_of_key
 from swapstats.errors import Rejected, StoreFull
 from swapstats.model.record import MessageBlock
 from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
-from swapstats.roles.ingest import Ingest
+from swapstats.roles.ingest import Ingest, by_token
 from swapstats.testing.eventually import eventually_async
 from swapstats.testing.faults import Fault, FaultPlan
 
@@ -71,7 +71,7 @@ class Pumping:
         self._plan = plan or FaultPlan()
         self.log = EmbeddedSwapLog(path / "log.db", PARTITIONS, faults=self._step)
         self.told = Told()
-        self.ingest = Ingest(self.log, KEY, lambda: START_MS, self.told.wake, self.told)
+        self.ingest = Ingest(self.log, by_token(KEY), lambda: START_MS, self.told.wake, self.told)
 
     def _step(self, point: str) -> None:
         self._plan(point)
@@ -133,6 +133,41 @@ async def test_a_source_goes_on_from_its_position(pumping: Pumping, tmp_path: Pa
     assert pumping.log.position("list") == "4"
     assert pumping.log.position("other") == "1"
     assert sum(pumping.log.end_offsets()) == 5
+
+
+class NotingSource:
+    """Gives prepared notes, and remembers what it was given back."""
+
+    name = "noting"
+
+    def __init__(self, *notes: Mapping[str, str | None]) -> None:
+        self.opened_with: list[dict[str, str]] = []
+        self._notes = notes
+
+    async def open(
+        self, position: str | None, notes: Mapping[str, str] = NO_NOTES
+    ) -> AsyncIterator[SourceBatch]:
+        assert position in {None, "at"}
+        self.opened_with.append(dict(notes))
+        for noted in self._notes:
+            yield SourceBatch(MessageBlock.of([]), "at", noted)
+
+    def status(self) -> SourceStatus:
+        return SourceStatus("live", "notes")
+
+
+async def test_a_source_gets_back_what_it_noted_and_did_not_forget(pumping: Pumping) -> None:
+    source = NotingSource({"a": "1", "b": "2"}, {"a": None, "c/d": "3"})
+    await pumping.ingest.pump(source)
+    await pumping.ingest.pump(ListSource([swap(1, START_MS)], name="noting/a"))
+    await pumping.ingest.pump(ListSource([swap(1, START_MS)], name="noting2"))
+    assert pumping.log.positions("noting/") == {
+        "noting/b": "2",
+        "noting/c/d": "3",
+        "noting/a": "1",
+    }
+    await pumping.ingest.pump(source)
+    assert source.opened_with == [{}, {"a": "1", "b": "2", "c/d": "3"}]
 
 
 @pytest.mark.parametrize("point", ["log.begin", "log.group", "log.positions", "log.commit"])

@@ -11,7 +11,7 @@ from swapstats.model.record import MessageBlock
 from swapstats.ports.observer import Silent
 from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 from swapstats.roles.aggregator.run import Aggregator
-from swapstats.roles.ingest import Ingest
+from swapstats.roles.ingest import Ingest, by_token
 from swapstats.roles.replay import replay
 from swapstats.testing.eventually import eventually_async
 
@@ -49,7 +49,9 @@ class Run:
     def __init__(self, rig: Rig) -> None:
         self.aggregator: Aggregator
         self.aggregator, _ = rig.aggregator(lambda: 0, event_clock=True)
-        self.ingest = Ingest(rig.log, KEY, rig.clock.wall_ms, self.aggregator.wake.set, Silent())
+        self.ingest = Ingest(
+            rig.log, by_token(KEY), rig.clock.wall_ms, self.aggregator.wake.set, Silent()
+        )
         self.shown = 0
 
     async def go(self, source: FileLike) -> int:

@@ -221,7 +221,7 @@ class Failing:
         block: MessageBlock,
         partitions: NDArray[np.int32],
         append_ms: int,
-        positions: Mapping[str, str],
+        positions: Mapping[str, str | None],
     ) -> None:
         del partitions, append_ms, positions
         self.asked += 1
@@ -240,6 +240,9 @@ class Failing:
 
     def position(self, source: str) -> str | None:
         return f"of {source}"
+
+    def positions(self, prefix: str) -> dict[str, str]:
+        return {f"{prefix}key": "noted"}
 
     def read(self, partition: int, offset: int, bytes_max: int) -> RecordBatch | None:
         del partition, offset, bytes_max

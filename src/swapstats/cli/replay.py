@@ -23,7 +23,7 @@ from swapstats.errors import StoreError, UsageError
 from swapstats.ports.observer import Silent
 from swapstats.roles.aggregator.options import AggregatorOptions
 from swapstats.roles.aggregator.run import Aggregator
-from swapstats.roles.ingest import Ingest
+from swapstats.roles.ingest import Ingest, by_token
 from swapstats.roles.replay import replay
 from swapstats.roles.report import render_report
 from swapstats.roles.service_time import ServiceTime
@@ -169,7 +169,9 @@ def _replay(
     if event_clock or at is not None:
         now_ms = partial(int, at or 0)
     aggregator = make_aggregator(stores, rules, options, now_ms, NoFanOut(), Silent())
-    ingest = Ingest(stores.log, stores.key, service_time.now_ms, aggregator.wake.set, Silent())
+    ingest = Ingest(
+        stores.log, by_token(stores.key), service_time.now_ms, aggregator.wake.set, Silent()
+    )
     with _progress_bars(source, aggregator) as show:
         t_ms = asyncio.run(_drive(source, ingest, aggregator, show))
     return render_report(aggregator.shards.values(), settings.windows, t_ms)

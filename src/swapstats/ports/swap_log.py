@@ -41,6 +41,10 @@ class SwapLogReader(Protocol):
         """Where a source stood when its last message was appended; None if never."""
         ...
 
+    def positions(self, prefix: str) -> dict[str, str]:
+        """Everything noted under names that begin with `prefix`; forgotten names are not there."""
+        ...
+
     def close(self) -> None:
         """Release files and connections."""
         ...
@@ -54,7 +58,7 @@ class SwapLog(SwapLogReader, Protocol):
         block: MessageBlock,
         partitions: NDArray[np.int32],
         append_ms: int,
-        positions: Mapping[str, str],
+        positions: Mapping[str, str | None],
     ) -> None:
         """Append messages and note source positions in one transaction.
 
@@ -62,7 +66,8 @@ class SwapLog(SwapLogReader, Protocol):
             block: the messages.
             partitions: int32[n], the partition of each message.
             append_ms: append time; never lower than that of an earlier call.
-            positions: where each source stands after these messages.
+            positions: where each source stands after these messages, and what it notes; None
+                forgets a name.
 
         Raises:
             StoreFull: no space; nothing of the block was appended.

@@ -1,26 +1,38 @@
-"""From a source into the log: partition by token key, append with the source's position.
+"""From a source into a log: choose partitions, append with the source's position and notes.
 
 The position is written in the transaction that writes the messages, so a source resumes right
-after the last message that is safe.
+after the last message that is safe. What it notes lies beside it, under `<name>/<key>`.
 """
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+from numpy.typing import NDArray
+
 from swapstats.core.decode import choose_partitions
 from swapstats.core.hash_key import HashKey
+from swapstats.model.record import MessageBlock
 from swapstats.ports.observer import IngestObserver
 from swapstats.ports.source import Source, SourceBatch
 from swapstats.ports.swap_log import SwapLog
 
+Placing = Callable[[MessageBlock, int, int], NDArray[np.int32]]
+"""Partition of each message of a block; told how many there are, and the append time."""
+
+
+def by_token(key: HashKey) -> Placing:
+    """Place swaps by their token key, whatever the hash key: only bytes of the token key count."""
+    return lambda block, count, now_ms: choose_partitions(block, key, count, now_ms)
+
 
 class Ingest:
-    """Writes sources into the log; one writer thread serves all of them.
+    """Writes sources into a log; one writer thread serves all of them.
 
     Args:
         log: where messages go.
-        key: hash key, for decoding token keys.
+        place: chooses their partitions.
         now_ms: append times.
         on_append: called after each append, from the writer thread.
         observer: who measures.
@@ -29,13 +41,13 @@ class Ingest:
     def __init__(
         self,
         log: SwapLog,
-        key: HashKey,
+        place: Placing,
         now_ms: Callable[[], int],
         on_append: Callable[[], None],
         observer: IngestObserver,
     ) -> None:
         self._log = log
-        self._key = key
+        self._place = place
         self._now_ms = now_ms
         self._on_append = on_append
         self._observer = observer
@@ -50,7 +62,10 @@ class Ingest:
         """
         loop = asyncio.get_running_loop()
         position = self._log.position(source.name)
-        async for batch in source.open(position):
+        under = f"{source.name}/"
+        noted = self._log.positions(under)
+        notes = {name.removeprefix(under): text for name, text in noted.items()}
+        async for batch in source.open(position, notes):
             append = loop.run_in_executor(self._writer, self._append, source.name, batch)
             try:
                 await asyncio.shield(append)
@@ -68,7 +83,9 @@ class Ingest:
 
     def _append(self, source: str, batch: SourceBatch) -> None:
         now_ms = self._now_ms()
-        partitions = choose_partitions(batch.block, self._key, self._log.partition_count, now_ms)
-        self._log.append(batch.block, partitions, now_ms, {source: batch.position})
+        partitions = self._place(batch.block, self._log.partition_count, now_ms)
+        positions: dict[str, str | None] = {source: batch.position}
+        positions.update((f"{source}/{key}", text) for key, text in batch.notes.items())
+        self._log.append(batch.block, partitions, now_ms, positions)
         self._observer.appended(source, len(batch.block), int(batch.block.bounds[-1]))
         self._on_append()

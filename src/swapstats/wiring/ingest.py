@@ -25,7 +25,7 @@ from swapstats.observability.role_figures import RoleFigures
 from swapstats.observability.stream_figures import StreamFigures
 from swapstats.ports.source import Source
 from swapstats.ports.swap_log import SwapLog
-from swapstats.roles.ingest import Ingest
+from swapstats.roles.ingest import Ingest, by_token
 from swapstats.roles.ingest_state import IngestWatch
 from swapstats.settings import Settings
 from swapstats.wiring.brokers import PLACING_KEY
@@ -76,12 +76,16 @@ class PatientLog:
         """Where a source stood when its last message was appended; None if never."""
         return self._log.position(source)
 
+    def positions(self, prefix: str) -> dict[str, str]:
+        """Everything noted under names that begin with `prefix`."""
+        return self._log.positions(prefix)
+
     def append(
         self,
         block: MessageBlock,
         partitions: NDArray[np.int32],
         append_ms: int,
-        positions: Mapping[str, str],
+        positions: Mapping[str, str | None],
     ) -> None:
         """Append messages, however long it takes.
 
@@ -174,7 +178,11 @@ class IngestService:
             for server in observability_servers(settings, self._metrics, self._log, pages):
                 opened.callback(server.close)
             ingest = Ingest(
-                log, PLACING_KEY, self._clock.wall_ms, lambda: None, StreamFigures(self._metrics)
+                log,
+                by_token(PLACING_KEY),
+                self._clock.wall_ms,
+                lambda: None,
+                StreamFigures(self._metrics),
             )
             opened.callback(ingest.close)
             opened.callback(log.give_up)

@@ -30,7 +30,7 @@ from swapstats.roles.api.answers import Sources, no_archive
 from swapstats.roles.api.feed import ApiFeed
 from swapstats.roles.api.server import ApiServer
 from swapstats.roles.archiver import Archiver
-from swapstats.roles.ingest import Ingest
+from swapstats.roles.ingest import Ingest, by_token
 from swapstats.roles.retention import Retention, expect_long_enough, trim
 from swapstats.roles.service_state import ServiceWatch
 from swapstats.roles.service_time import ServiceTime
@@ -123,7 +123,11 @@ class Service:
             )
             aggregator = self._make_aggregator(stores, archiver)
             ingest = Ingest(
-                stores.log, stores.key, self._time.now_ms, aggregator.wake.set, self._figures
+                stores.log,
+                by_token(stores.key),
+                self._time.now_ms,
+                aggregator.wake.set,
+                self._figures,
             )
             opened.callback(ingest.close)
             watch = ServiceWatch(

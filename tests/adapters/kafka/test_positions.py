@@ -16,3 +16,15 @@ def test_the_newest_position_of_each_source_counts(address: KafkaAddress) -> Non
     assert (positions.get("demo"), positions.get("other")) == ("2", None)
     writer.close()
     positions.close()
+
+
+def test_a_tombstone_forgets_a_name(address: KafkaAddress) -> None:
+    topic = new_log(address, 1)
+    positions = SourcePositions(address, kafka_admin(address), topic)
+    writer = TopicWriter(address)
+    writer.write(positions_topic(topic), [b"1", b"2"], [b"evm/a", b"evm/b"], [0, 0])
+    assert positions.everything() == {"evm/a": "1", "evm/b": "2"}
+    writer.write(positions_topic(topic), [None, b"3"], [b"evm/a", b"evm/c"], [0, 0])
+    assert positions.everything() == {"evm/b": "2", "evm/c": "3"}
+    writer.close()
+    positions.close()

@@ -135,6 +135,10 @@ class EmbeddedSwapLog:
         """Where a source stood when its last message was appended; None if never."""
         return self._reader.position(source)
 
+    def positions(self, prefix: str) -> dict[str, str]:
+        """Everything noted under names that begin with `prefix`."""
+        return self._reader.positions(prefix)
+
     def read(self, partition: int, offset: int, bytes_max: int) -> RecordBatch | None:
         """Read records from `offset` on; see `EmbeddedSwapLogReader.read`.
 
@@ -161,7 +165,7 @@ class EmbeddedSwapLog:
         block: MessageBlock,
         partitions: NDArray[np.int32],
         append_ms: int,
-        positions: Mapping[str, str],
+        positions: Mapping[str, str | None],
     ) -> None:
         """Append messages and note source positions in one transaction.
 
@@ -169,7 +173,7 @@ class EmbeddedSwapLog:
             block: the messages.
             partitions: int32[n], the partition of each message.
             append_ms: append time, ms since epoch; raised to that of the last append if lower.
-            positions: where each source stands after these messages.
+            positions: where each source stands after these messages; None forgets a name.
 
         Raises:
             StoreFull: no space; nothing of the block was appended.
@@ -187,10 +191,7 @@ class EmbeddedSwapLog:
                     self._insert(group, last_ms, grown)
                     self._faults("log.group")
                 self._write_extents(grown, self.partition_count)
-                self._connection.executemany(
-                    "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
-                    [(name, at, position_crc(name, at)) for name, at in positions.items()],
-                )
+                self._note(positions)
                 self._faults("log.positions")
                 self._faults("log.commit")
             self._extents = [grown.get(at, extent) for at, extent in enumerate(self._extents)]
@@ -257,6 +258,20 @@ class EmbeddedSwapLog:
                 f"Expected partitions 0 to {self.partition_count - 1}, was "
                 f"{partitions.min()} to {partitions.max()}"
             )
+
+    def _note(self, positions: Mapping[str, str | None]) -> None:
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
+            [
+                (name, at, position_crc(name, at))
+                for name, at in positions.items()
+                if at is not None
+            ],
+        )
+        self._connection.executemany(
+            "DELETE FROM positions WHERE source = ?",
+            [(name,) for name, at in positions.items() if at is None],
+        )
 
     def _insert(self, group: StoredGroup, append_ms: int, grown: dict[int, Extent]) -> None:
         partition = group.partition

@@ -5,6 +5,7 @@ does. What the rows mean is in `log_schema.py`.
 """
 
 import contextlib
+import itertools
 import sqlite3
 import struct
 import threading
@@ -28,8 +29,8 @@ from swapstats.adapters.embedded.groups import (
 from swapstats.adapters.embedded.log_schema import (
     LOG_KIND,
     Extent,
+    checked_position,
     group_id,
-    position_crc,
     read_extent,
     read_extents,
 )
@@ -123,15 +124,24 @@ class EmbeddedSwapLogReader:
             row = connection.execute(
                 "SELECT position, crc FROM positions WHERE source = ?", (source,)
             ).fetchone()
-        if row is None:
-            return None
-        position = str(row[0])
-        if position_crc(source, position) != row[1]:
-            raise StoreCorrupt(
-                f"Expected the position of source {source!r} that was written in {self._path}, "
-                f"was {position!r}, damaged: restore the file from a copy"
+        return None if row is None else checked_position(self._path, source, *row)
+
+    def positions(self, prefix: str) -> dict[str, str]:
+        """Everything noted under names that begin with `prefix`.
+
+        Raises:
+            StoreCorrupt: the bytes are not what was written.
+        """
+        with self._pool.snapshot() as connection:
+            rows = connection.execute(
+                "SELECT source, position, crc FROM positions WHERE source >= ? ORDER BY source",
+                (prefix,),
             )
-        return position
+            under = itertools.takewhile(lambda row: str(row[0]).startswith(prefix), rows)
+            return {
+                str(source): checked_position(self._path, str(source), position, crc)
+                for source, position, crc in under
+            }
 
     def read(self, partition: int, offset: int, bytes_max: int) -> RecordBatch | None:
         """Read records from `offset` on, from as many groups as it takes.

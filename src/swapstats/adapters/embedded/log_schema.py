@@ -93,6 +93,21 @@ def position_crc(source: str, position: str) -> int:
     return zlib.crc32(position.encode(), zlib.crc32(source.encode()))
 
 
+def checked_position(path: Path, source: str, position: object, crc: object) -> str:
+    """A position as it was read.
+
+    Raises:
+        StoreCorrupt: it is not what was written.
+    """
+    text = str(position)
+    if position_crc(source, text) != crc:
+        raise StoreCorrupt(
+            f"Expected the position of source {source!r} that was written in {path}, was {text!r}, "
+            "damaged: restore the file from a copy"
+        )
+    return text
+
+
 def read_extents(connection: sqlite3.Connection, path: Path) -> list[Extent]:
     """Read the extents of all partitions.
 

@@ -101,6 +101,15 @@ class KafkaSwapLogReader:
         """
         return self._positions.get(source)
 
+    def positions(self, prefix: str) -> dict[str, str]:
+        """Everything noted under names that begin with `prefix`.
+
+        Raises:
+            Transient: the broker cannot be reached.
+        """
+        noted = self._positions.everything()
+        return {name: at for name, at in noted.items() if name.startswith(prefix)}
+
     def close(self) -> None:
         """Release connections."""
         with self._lock:
@@ -173,7 +182,7 @@ class KafkaSwapLog(KafkaSwapLogReader):
         block: MessageBlock,
         partitions: NDArray[np.int32],
         append_ms: int,
-        positions: Mapping[str, str],
+        positions: Mapping[str, str | None],
     ) -> None:
         """Append messages, wait for every acknowledgement, then note source positions.
 
@@ -181,7 +190,7 @@ class KafkaSwapLog(KafkaSwapLogReader):
             block: the messages.
             partitions: int32[n], the partition of each message.
             append_ms: the caller's time; counts only with `carry_append_ms`.
-            positions: where each source stands after these messages.
+            positions: where each source stands after these messages; None forgets a name.
 
         Raises:
             StoreFull: the broker's disk is full.
@@ -208,7 +217,7 @@ class KafkaSwapLog(KafkaSwapLogReader):
             if positions:
                 self._writer.write(
                     positions_topic(self._topic),
-                    [position.encode() for position in positions.values()],
+                    [None if at is None else at.encode() for at in positions.values()],
                     [source.encode() for source in positions],
                     [0] * len(positions),
                 )

@@ -272,11 +272,12 @@ class LogCopy:
         """Write down in the target where the writers of the source stand, and where copies end."""
         if sources == self._handed_over:
             return
+        forgotten = [name for name in self._handed_over if name not in sources]
         self._writer.write(
             positions_topic(self._target),
-            [position.encode() for position in sources.values()],
-            [name.encode() for name in sources],
-            [0] * len(sources),
+            [position.encode() for position in sources.values()] + [None] * len(forgotten),
+            [name.encode() for name in (*sources, *forgotten)],
+            [0] * (len(sources) + len(forgotten)),
         )
         self._handed_over = sources
 

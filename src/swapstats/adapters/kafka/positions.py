@@ -19,7 +19,7 @@ def positions_topic(topic: str) -> str:
 class SourcePositions:
     """Reads positions; keeps up with a writer in another process.
 
-    Memory is that of one position a source; sources are a handful.
+    Memory is that of one position a source, and of what sources noted and did not forget.
 
     Args:
         address: the brokers.
@@ -42,7 +42,7 @@ class SourcePositions:
         return self.everything().get(source)
 
     def everything(self) -> dict[str, str]:
-        """Position of each source.
+        """What was noted under each name and not forgotten.
 
         Raises:
             Transient: the broker cannot be reached.
@@ -55,8 +55,11 @@ class SourcePositions:
                 if not messages:
                     break
                 for message in messages:
-                    name = (message.key() or b"").decode()
-                    self._positions[name] = (message.value() or b"").decode()
+                    name, value = (message.key() or b"").decode(), message.value()
+                    if value is None:
+                        self._positions.pop(name, None)
+                    else:
+                        self._positions[name] = value.decode()
                     self._next_offset = (message.offset() or 0) + 1
             return dict(self._positions)
 

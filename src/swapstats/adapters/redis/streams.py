@@ -33,15 +33,20 @@ _OPEN: Final = Script("""
 redis.call('HSETNX', KEYS[1], 'partitions', ARGV[1])
 return tonumber(redis.call('HGET', KEYS[1], 'partitions'))
 """)
-# KEYS: state, positions, a stream for each group. ARGV: partitions, append_ms, number of positions,
-# sources and positions, and for each group its partition, count, raw size, checksum and bytes.
+# KEYS: state, positions, a stream for each group. ARGV: partitions, append_ms, number of positions
+# and of forgotten ones, sources and positions, forgotten sources, and for each group its partition,
+# count, raw size, checksum and bytes.
 _APPEND: Final = Script("""
 local state = redis.call('HMGET', KEYS[1], 'partitions', 'append_ms', 'groups')
 if state[1] ~= ARGV[1] then return 'lost' end
-local at = 4
+local at = 5
 for _ = 1, tonumber(ARGV[3]) do
   redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
   at = at + 2
+end
+for _ = 1, tonumber(ARGV[4]) do
+  redis.call('HDEL', KEYS[2], ARGV[at])
+  at = at + 1
 end
 if #KEYS == 2 then return 'ok' end
 local append_ms = ARGV[2]
@@ -153,6 +158,10 @@ class RedisSwapLog:
         """Where a source stood when its last message was appended; None if never."""
         return self._reader.position(source)
 
+    def positions(self, prefix: str) -> dict[str, str]:
+        """Everything noted under names that begin with `prefix`."""
+        return self._reader.positions(prefix)
+
     def read(self, partition: int, offset: int, bytes_max: int) -> RecordBatch | None:
         """Read records from `offset` on; see `RedisSwapLogReader.read`."""
         return self._reader.read(partition, offset, bytes_max)
@@ -162,7 +171,7 @@ class RedisSwapLog:
         block: MessageBlock,
         partitions: NDArray[np.int32],
         append_ms: int,
-        positions: Mapping[str, str],
+        positions: Mapping[str, str | None],
     ) -> None:
         """Append messages and note source positions in one transaction.
 
@@ -170,7 +179,7 @@ class RedisSwapLog:
             block: the messages.
             partitions: int32[n], the partition of each message.
             append_ms: append time, ms since epoch; raised to that of the last append if lower.
-            positions: where each source stands after these messages.
+            positions: where each source stands after these messages; None forgets a name.
 
         Raises:
             StoreFull: no room; nothing of the block was appended.
@@ -182,9 +191,12 @@ class RedisSwapLog:
         """
         self._check_partitions(block, partitions)
         keys = [self._state, f"{self._reader.tag}:positions"]
-        args: list[Argument] = [self.partition_count, append_ms, len(positions)]
-        for source, position in positions.items():
+        kept = {name: at for name, at in positions.items() if at is not None}
+        forgotten = [name for name, at in positions.items() if at is None]
+        args: list[Argument] = [self.partition_count, append_ms, len(kept), len(forgotten)]
+        for source, position in kept.items():
             args += (source, position)
+        args += forgotten
         size_bytes = 0
         for group in split_block(block, partitions, zstandard.ZstdCompressor(COMPRESSION_LEVEL)):
             keys.append(self._reader.stream(group.partition))

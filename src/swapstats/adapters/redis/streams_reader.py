@@ -81,6 +81,15 @@ class RedisSwapLogReader:
         found = self.line.call("HGET", f"{self.tag}:positions", source)
         return None if found is None else found.decode()
 
+    def positions(self, prefix: str) -> dict[str, str]:
+        """Everything noted under names that begin with `prefix`."""
+        noted = self.line.call("HGETALL", f"{self.tag}:positions")
+        return {
+            name.decode(): at.decode()
+            for name, at in noted.items()
+            if name.startswith(prefix.encode())
+        }
+
     def read(self, partition: int, offset: int, bytes_max: int) -> RecordBatch | None:
         """Read records from `offset` on.
 
