@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from swapstats.model.effects import Effects
+from swapstats.model.preprocessed import Preprocessed
 
 
 class AggregatorObserver(Protocol):
@@ -33,6 +34,24 @@ class IngestObserver(Protocol):
         ...
 
 
+class PreprocessObserver(Protocol):
+    """Told about everything the preprocessor does; must be quick and never raise."""
+
+    def preprocessed(
+        self, partition: int, records: int, made: Preprocessed, took_ms: float
+    ) -> None:
+        """A batch was taken, and what it became was carried out."""
+        ...
+
+    def raw_position(self, partition: int, next_offset: int, end_offset: int, lag_ms: int) -> None:
+        """A partition's place in the raw log."""
+        ...
+
+    def state_saved(self, partition: int, size_bytes: int, took_ms: float) -> None:
+        """A state was saved."""
+        ...
+
+
 class Silent:
     """Listens to nothing; serves as any observer."""
 
@@ -49,4 +68,15 @@ class Silent:
         """Ignore."""
 
     def appended(self, source: str, messages: int, size_bytes: int) -> None:
+        """Ignore."""
+
+    def preprocessed(
+        self, partition: int, records: int, made: Preprocessed, took_ms: float
+    ) -> None:
+        """Ignore."""
+
+    def raw_position(self, partition: int, next_offset: int, end_offset: int, lag_ms: int) -> None:
+        """Ignore."""
+
+    def state_saved(self, partition: int, size_bytes: int, took_ms: float) -> None:
         """Ignore."""
