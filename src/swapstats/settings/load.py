@@ -24,6 +24,7 @@ from swapstats.settings.yaml_file import read_yaml
 _OF_BROKERS = (
     "ingest.brokers",
     "ingest.topic",
+    "ingest.raw_topic",
     "ingest.group_id",
     "ingest.start",
     "ingest.properties",

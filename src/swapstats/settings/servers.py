@@ -43,6 +43,19 @@ class Redis:
 
 
 @dataclass(frozen=True, slots=True)
+class Postgres:
+    """Postgres, for minute candles."""
+
+    dsn: Secret = key(
+        "dsn",
+        SECRET,
+        "",
+        "Where candles go, such as `postgresql://user:password@host:5432/swapstats`; best by file. "
+        "Empty = none.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class S3:
     """A bucket for checkpoints."""
 
@@ -149,6 +162,7 @@ class Stores:
         "installed.",
     )
     redis: Redis = field(default_factory=Redis)
+    postgres: Postgres = field(default_factory=Postgres)
     s3: S3 = field(default_factory=S3)
     clickhouse: ClickHouse = field(default_factory=ClickHouse)
 

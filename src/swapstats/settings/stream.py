@@ -1,7 +1,7 @@
-"""Keys of the stream: data directory, log, ingest, windows and sources.
+"""Keys of the stream: data directory, logs, ingest and windows.
 
-The first part of the table of every key (`serving.py` and `servers.py` are the others): one frozen
-dataclass a section, one line a key. Together they are the whole configuration and the capacity
+The first part of the table of every key (`sources.py`, `preprocess.py`, `serving.py` and
+`servers.py` are the others): one frozen dataclass a section, one line a key. Together they are the whole configuration and the capacity
 document: whatever can be set or is limited is here, with its default, unit and bounds. Spans are
 integer milliseconds and sizes integer bytes in the program; the defaults are written as people
 write them.
@@ -115,6 +115,22 @@ class Ingest:
         bounds=(0, 100),
     )
     topic: str = key("topic", TEXT, "raw-swaps", "Topic of the log on brokers, name in Redis.")
+    raw_topic: str = key(
+        "raw_topic",
+        TEXT,
+        "raw-events",
+        "Topic of the raw log, which collectors write and `swapstats preprocess` reads; name in "
+        "Redis.",
+    )
+    raw_partitions: int = key(
+        "raw_partitions",
+        INTEGER,
+        "1",
+        "Partitions of the raw log, by chain and exchange. Prices are shared within a partition "
+        "only: with more than one, chains are not priced by exchanges of another.",
+        bounds=(1, 64),
+        unit="partitions",
+    )
     group_id: str = key(
         "group_id", TEXT, "swapstats", "Consumer group; its aggregators share the partitions."
     )
@@ -283,7 +299,7 @@ class Dedupe:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """How long the embedded log keeps what it took."""
+    """How long the embedded logs keep what they took."""
 
     retention_ms: int = key(
         "retention",
@@ -301,51 +317,19 @@ class Log:
         bounds=(16 * MIB, 1 << 50),
         words={"unbounded": 0},
     )
-
-
-@dataclass(frozen=True, slots=True)
-class DemoSource:
-    """The seeded demo market."""
-
-    seed: int = key(
-        "seed", INTEGER, "1", "Seed: the same seed makes the same market.", bounds=(0, 2**31 - 1)
-    )
-    rate: int = key(
-        "rate", INTEGER, "1000", "Swaps per second.", bounds=(1, 1_000_000), unit="swaps/s"
-    )
-    tokens: int = key(
-        "tokens", INTEGER, "3000", "Tokens in the market.", bounds=(1, 100_000), unit="tokens"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSettings:
-    """Where swaps come from."""
-
-    use: tuple[str, ...] = key(
-        "use",
-        LIST,
-        ("auto",),
-        "Sources to run; `auto` = Binance if it can be reached, else the demo market.",
-        bounds=(1, 64),
-        flag="--source",
-    )
-    auto_wait_ms: int = key(
-        "auto_wait",
+    raw_retention_ms: int = key(
+        "raw_retention",
         SPAN,
-        "3s",
-        "How long `auto` waits for Binance before it takes the demo market.",
-        bounds=(100, MINUTE_MS),
+        "24h",
+        "How long the raw log keeps raw events, here or on brokers; the embedded one never drops "
+        "what the preprocessor's state still needs.",
+        bounds=(HOUR_MS, 3660 * DAY_MS),
     )
-    backfill_trades_max: int = key(
-        "backfill_trades_max",
-        INTEGER,
-        "100000",
-        "Missing trades that an exchange is asked for at most, a market and gap; older ones stay "
-        "missing, and the source says so.",
-        bounds=(1, 10_000_000),
-        unit="trades",
+    raw_size_bytes_max: int = key(
+        "raw_size_max",
+        SIZE,
+        "16GiB",
+        "Size of the embedded raw log above which the oldest events already taken are dropped.",
+        bounds=(16 * MIB, 1 << 50),
+        words={"unbounded": 0},
     )
-    demo: DemoSource = field(default_factory=DemoSource)
-    binance: BinanceSource = field(default_factory=BinanceSource)
-    binance_usdm: BinanceUsdmSource = field(default_factory=BinanceUsdmSource)

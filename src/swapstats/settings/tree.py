@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from swapstats.model.window import WindowSpec
 from swapstats.settings.kinds import Address
+from swapstats.settings.preprocess import Preprocess
 from swapstats.settings.servers import (
     PubSub,
     Stores,
@@ -21,7 +22,8 @@ from swapstats.settings.serving import (
     RateLimit,
     Security,
 )
-from swapstats.settings.stream import App, Data, Dedupe, Ingest, Log, SourceSettings
+from swapstats.settings.sources import SourceSettings
+from swapstats.settings.stream import App, Data, Dedupe, Ingest, Log
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Settings:
     dedupe: Dedupe = field(default_factory=Dedupe)
     log: Log = field(default_factory=Log)
     source: SourceSettings = field(default_factory=SourceSettings)
+    preprocess: Preprocess = field(default_factory=Preprocess)
     api: Api = field(default_factory=Api)
     metrics: Metrics = field(default_factory=Metrics)
     observability: Observability = field(default_factory=Observability)
