@@ -1,10 +1,10 @@
 """Keys of the stream: data directory, logs, ingest and windows.
 
 The first part of the table of every key (`sources.py`, `preprocess.py`, `serving.py` and
-`servers.py` are the others): one frozen dataclass a section, one line a key. Together they are the whole configuration and the capacity
-document: whatever can be set or is limited is here, with its default, unit and bounds. Spans are
-integer milliseconds and sizes integer bytes in the program; the defaults are written as people
-write them.
+`servers.py` are the others): one frozen dataclass a section, one line a key. Together they are the
+whole configuration and the capacity document: whatever can be set or is limited is here, with its
+default, unit and bounds. Spans are integer milliseconds and sizes integer bytes in the program; the
+defaults are written as people write them.
 """
 # ruff: noqa: RUF009 - key() declares a field, as dataclasses.field() does
 

@@ -1,9 +1,7 @@
-"""Sources by name: `auto`, `demo`, `binance[:SYMBOLS]`, `binance-usdm[:SYMBOLS]`, `stdin`, files.
-
-Exchanges give raw events, the others finished swaps.
-"""
+"""Sources by name, told apart by what they give: finished swaps, or raw events."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from swapstats.adapters.sources.demo import DemoSource
 from swapstats.adapters.sources.ndjson import NdjsonSource
@@ -15,71 +13,90 @@ from swapstats.ports.source import Source
 from swapstats.settings import SourceSettings
 
 
-async def open_sources(settings: SourceSettings, clock: Clock) -> tuple[list[Source], list[str]]:
-    """Make the sources a configuration names.
+@dataclass(slots=True)
+class Sources:
+    """What a configuration names.
 
-    Returns:
-        The sources, and sentences for people on what was chosen and why.
+    Attributes:
+        finished: sources of swaps, which go into the swap log.
+        raw: sources of raw events, which go into the raw log.
+        told: sentences for people on what was chosen and why.
+    """
+
+    finished: list[Source] = field(default_factory=list)
+    raw: list[Source] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[Source]:
+        """Both kinds."""
+        return [*self.finished, *self.raw]
+
+
+async def open_sources(settings: SourceSettings, clock: Clock) -> Sources:
+    """Make the sources a configuration names.
 
     Raises:
         UsageError: an unknown source, or the same one twice.
+        Rejected: one that cannot be as it was named.
     """
-    sources: list[Source] = []
-    told: list[str] = []
+    found = Sources()
     for text in settings.use:
         name, _, rest = text.partition(":")
+        known = {source.name for source in found.all}
         if name == "auto":
-            source, why = await _auto(settings, clock)
-            told.append(why)
+            made = await _auto(found, settings, clock)
+        elif name == "demo" and not rest:
+            made = [_demo(settings, clock)]
+            found.finished += made
+        elif name == "stdin" and not rest:
+            made = [StandardInput(clock)]
+            found.finished += made
+        elif name == "replay" and rest:
+            made = [NdjsonSource([rest], clock, speed=1.0, shift_to_now=True, name=text)]
+            found.finished += made
         else:
-            source = _named(name, rest, text, settings, clock)
-        if any(other.name == source.name for other in sources):
+            made = _raw(name, rest, text, settings, clock)
+            found.raw += made
+        twice = known & {source.name for source in made}
+        if twice:
             raise UsageError(f"Expected each source once, was {text!r} again")
-        sources.append(source)
-    return sources, told
+    return found
 
 
-async def _auto(settings: SourceSettings, clock: Clock) -> tuple[Source, str]:
-    from swapstats.adapters.sources.exchange.open import reachable, venue_named
+async def _auto(found: Sources, settings: SourceSettings, clock: Clock) -> list[Source]:
+    from swapstats.adapters.sources.exchange.open import exchange_source, reachable, venue_named
 
-    binance = settings.binance
-    venue = venue_named("binance", stream_url=binance.stream_url, rest_url=binance.rest_url)
-    is_reachable, why = await reachable(venue, settings.auto_wait_ms)
+    is_reachable, why = await reachable(venue_named("binance"), settings.auto_wait_ms)
     if is_reachable:
-        symbols = ", ".join(binance.symbols)
-        return _exchange("binance", "", settings, clock), f"Live Binance trades of {symbols}: {why}"
-    return _demo(settings, clock), f"The demo market, not an exchange: {why}"
+        symbols = settings.binance.symbols
+        found.told.append(f"Live Binance trades of {', '.join(symbols)}: {why}")
+        made = [exchange_source("binance", symbols, clock)]
+        found.raw += made
+        return made
+    found.told.append(f"The demo market, not an exchange: {why}")
+    demo: list[Source] = [_demo(settings, clock)]
+    found.finished += demo
+    return demo
 
 
-def _named(name: str, rest: str, text: str, settings: SourceSettings, clock: Clock) -> Source:
-    if name == "demo" and not rest:
-        return _demo(settings, clock)
-    if name in {"binance", "binance-usdm"}:
-        return _exchange(name, rest, settings, clock)
-    if name == "stdin" and not rest:
-        return StandardInput(clock)
-    if name == "replay" and rest:
-        return NdjsonSource([rest], clock, speed=1.0, shift_to_now=True, name=text)
+def _raw(
+    name: str, rest: str, text: str, settings: SourceSettings, clock: Clock
+) -> list[Source]:
+    """Make a source of raw events."""
+    if name == "evm":
+        from swapstats.wiring.evm_sources import evm_sources
+
+        return evm_sources(rest, settings, clock)
+    from swapstats.adapters.sources.exchange.open import VENUES, exchange_source
+
+    if name == "binance" and not rest:
+        return [exchange_source(name, settings.binance.symbols, clock)]
+    if name in VENUES and rest:
+        return [exchange_source(name, _symbols(rest), clock)]
     raise UsageError(
-        f"Expected a source of auto, demo, binance[:SYMBOLS], binance-usdm[:SYMBOLS], stdin or "
-        f"replay:FILE, was {text!r}"
-    )
-
-
-def _exchange(name: str, rest: str, settings: SourceSettings, clock: Clock) -> Source:
-    from swapstats.adapters.sources.exchange.open import exchange_source
-    from swapstats.adapters.sources.exchange.options import Options
-
-    usdm = settings.binance_usdm
-    given = settings.binance if name == "binance" else usdm
-    return exchange_source(
-        name,
-        _symbols(rest) if rest else given.symbols,
-        clock,
-        stream_url=given.stream_url,
-        rest_url=given.rest_url,
-        api_key=usdm.api_key.reveal() if name == "binance-usdm" else "",
-        options=Options(backfill_trades_max=settings.backfill_trades_max),
+        f"Expected a source of auto, demo, stdin, replay:FILE, evm[:CHAIN] or an exchange with its "
+        f"markets ({', '.join(f'{venue}:MARKET,MARKET' for venue in VENUES)}), was {text!r}"
     )
 
 

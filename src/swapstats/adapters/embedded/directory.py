@@ -6,6 +6,10 @@
     DIR/log.db          swap log             (log.py)
     DIR/checkpoints.db  checkpoints          (checkpoints.py)
     DIR/dead-letters.db refused messages     (dead_letters.py)
+    DIR/raw.db          raw log, where a collector writes here      (log.py)
+    DIR/preprocess.db   the preprocessor's state                    (states.py)
+    DIR/raw-dead-letters.db refused raw events                      (dead_letters.py)
+    DIR/candles.db      minute candles                              (candles.py)
     DIR/journal.db      batches of the archive (journal.py), where there is one
     DIR/archive/        the archive itself, where it is embedded
 
@@ -114,6 +118,26 @@ class DataDirectory:
     def dead_letters_path(self) -> Path:
         """File of the dead-letter store."""
         return self._path / "dead-letters.db"
+
+    @property
+    def raw_log_path(self) -> Path:
+        """File of the raw log."""
+        return self._path / "raw.db"
+
+    @property
+    def states_path(self) -> Path:
+        """File of the preprocessor's state."""
+        return self._path / "preprocess.db"
+
+    @property
+    def raw_dead_letters_path(self) -> Path:
+        """File of the raw events that became no swap."""
+        return self._path / "raw-dead-letters.db"
+
+    @property
+    def candles_path(self) -> Path:
+        """File of the candles."""
+        return self._path / "candles.db"
 
     @property
     def journal_path(self) -> Path:
