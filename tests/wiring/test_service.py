@@ -40,6 +40,7 @@ from swapstats.ports.source import NO_NOTES, Source, SourceBatch, SourceStatus
 from swapstats.settings import Settings, load
 from swapstats.testing.eventually import eventually_async
 from swapstats.wiring.service import CONFIRM_FILE, RunFlags, Service
+from swapstats.wiring.sources import NamedSources
 
 HOUR_MS = 3_600_000
 
@@ -91,7 +92,7 @@ class Life:
         self._logs = Logs("json", "info", self.said)
         self._port: int | None = None
         service = Service(settings, flags, self._logs)
-        self.task = asyncio.create_task(service.run(sources, ["a note"], self.stop, self._started))
+        self.task = asyncio.create_task(service.run(NamedSources(sources), ["a note"], self.stop, self._started))
         self.task.add_done_callback(lambda _: self._logs.close())
 
     def _started(self, port: int) -> None:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.cli.run import keep_out_of_collections, pairs
-from swapstats.errors import SettingsError
+from swapstats.errors import SettingsError, UsageError
 from swapstats.observability.logs import Logs
 from swapstats.settings import Settings, load
 from swapstats.wiring.ingest import IngestService
@@ -76,7 +76,12 @@ async def _live(settings: Settings, logs: Logs) -> None:
         loop.add_signal_handler(number, stop.set)
     for notice in settings.notices:
         log.warning(notice)
-    sources, told = await open_sources(settings.source, SystemClock())
-    for sentence in told:
+    sources = await open_sources(settings.source, SystemClock())
+    for sentence in sources.told:
         log.info(sentence)
-    await IngestService(settings, logs).run(sources, stop, keep_out_of_collections)
+    if sources.raw:
+        names = ", ".join(source.name for source in sources.raw)
+        raise UsageError(
+            f"Expected sources of swaps, was {names} with raw events: use `swapstats collect`"
+        )
+    await IngestService(settings, logs).run(sources.finished, stop, keep_out_of_collections)

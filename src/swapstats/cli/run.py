@@ -163,8 +163,8 @@ async def _live(settings: Settings, flags: RunFlags, logs: Logs) -> None:
     for notice in settings.notices:
         log.warning(notice)
     on_servers = _on_servers(settings)
-    sources, told = await open_sources(settings.source, SystemClock())
-    for sentence in told:
+    sources = await open_sources(settings.source, SystemClock())
+    for sentence in sources.told:
         log.info(sentence)
     host = settings.api.http.addr.host
     place = f"topic {settings.ingest.topic}" if on_servers else settings.data.dir
@@ -175,4 +175,4 @@ async def _live(settings: Settings, flags: RunFlags, logs: Logs) -> None:
 
     make = ServersService if on_servers else Service
     service = make(settings, flags, logs, keep_out_of_collections)
-    await service.run(sources, [*told, *settings.notices], stop, started)
+    await service.run(sources, [*sources.told, *settings.notices], stop, started)

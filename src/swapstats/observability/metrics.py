@@ -20,6 +20,7 @@ from swapstats import __version__
 from swapstats.model.effects import COUNTER_NAMES, Effects
 from swapstats.model.wire import REASONS
 from swapstats.observability.metric_spec import MetricMaker, MetricSpec
+from swapstats.observability.raw_metrics import RAW_TABLE, RawMetrics
 from swapstats.observability.role_metrics import ROLE_TABLE, RoleMetrics
 
 ROUTES_MAX = 256
@@ -140,6 +141,7 @@ TABLE = (
         "build_info", "gauge", "Always 1; the version is in the label.", ("version",)
     ),
     *ROLE_TABLE,
+    *RAW_TABLE,
 )  # fmt: skip
 """Every metric of our own. Beside them stand `process_*` and `python_*` of the client library."""
 
@@ -156,7 +158,7 @@ _COUNTER_OF = {
 """Counter of `model.effects.COUNTER_NAMES` -> metric; dead letters are counted by reason."""
 
 
-class Metrics(RoleMetrics):
+class Metrics(RoleMetrics, RawMetrics):
     """One attribute a metric, named as in TABLE; safe for use from several threads.
 
     Attributes:
@@ -165,7 +167,8 @@ class Metrics(RoleMetrics):
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        super().__init__(self.registry)
+        RoleMetrics.__init__(self, self.registry)
+        RawMetrics.__init__(self, self.registry)
         make = MetricMaker(TABLE, self.registry)
         self.events_ingested_total = make.counter("events_ingested_total")
         self.events_applied_total = make.counter("events_applied_total")

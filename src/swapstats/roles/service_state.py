@@ -64,7 +64,7 @@ class ServiceWatch:
             )
         if self._time.held is not None:
             return Readiness(ready=False, reason=self._time.held, retry_after_ms=5_000)
-        return Readiness(ready=True)
+        return Readiness(ready=True, reason=self._failed_sources())
 
     def service(self) -> ServiceState:
         """The part of `/api/status` that the API cannot know by itself."""
@@ -87,6 +87,12 @@ class ServiceWatch:
     def lag_ms(self) -> int:
         """Longest lag of any partition."""
         return max((place.lag_ms for place in self._aggregator.status.places), default=0)
+
+    def _failed_sources(self) -> str | None:
+        """What does not come any more, although all that came is served; None if all is well."""
+        states = [(source.name, source.status()) for source in self._sources]
+        failed = [f"{name}: {state.detail}" for name, state in states if state.state == "failed"]
+        return "; ".join(failed) or None
 
     def _source(self) -> SourceState | None:
         """All sources as one: the worst state, every detail."""

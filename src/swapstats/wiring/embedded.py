@@ -80,7 +80,7 @@ class EmbeddedStores:
             directory = opened.enter_context(DataDirectory.open(path, writer=True))
             directory.ensure_manifest(manifest)
             if rebuild:
-                _throw_away(directory.checkpoints_path)
+                throw_away(directory.checkpoints_path)
             checkpoints = EmbeddedCheckpointStore(directory.checkpoints_path, durability=sync)
             opened.callback(checkpoints.close)
             secret, _ = directory.hash_key(may_create=not checkpoints.has_revisions())
@@ -100,7 +100,7 @@ class EmbeddedStores:
         self.directory.close()
 
 
-def _throw_away(store: Path) -> None:
+def throw_away(store: Path) -> None:
     """Remove a store's file: a damaged one can neither be read nor written, not even to empty it.
 
     Its write-ahead log goes first: without its file it would be taken for that of the next one.

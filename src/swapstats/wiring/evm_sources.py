@@ -16,6 +16,8 @@ from swapstats.ports.source import Source
 from swapstats.settings import SourceSettings
 
 DEFAULT_CHAIN: Final = "ethereum"
+_ID_CHARS: Final = 66
+"""Of a pool's id with its 0x; an address is shorter."""
 _NAMED: Final = re.compile(r"([A-Za-z0-9_-]+)\s*=\s*(https?://.*)")
 
 
@@ -63,8 +65,9 @@ def providers(settings: SourceSettings) -> Mapping[str, tuple[Provider, ...]]:
                 f"NAME=https://host/key 2, each NAME one of source.evm.chains "
                 f"({', '.join(chains)}), was another line {number} (not shown)"
             )
-        heavy = _number(weight[0], f"the weight in line {number} of source.evm.rpc") if weight else 1
-        found[name] = (*found.get(name, ()), Provider(url, heavy))
+        what = f"the weight in line {number} of source.evm.rpc"
+        provider = Provider(url, _number(weight[0], what) if weight else 1)
+        found[name] = (*found.get(name, ()), provider)
     return found
 
 
@@ -83,20 +86,29 @@ def _options(
             f"line {name}=URL"
         )
     chain_id = _number(evm.chains[name], f"source.evm.chains of {name}")
-    managers = evm.v4_managers.get(name)
-    known = POOL_MANAGERS.get(chain_id)
+    pools, factories = _words(evm.pools, name), _words(evm.factories, name)
     return EvmOptions(
         chain=name,
         chain_id=chain_id,
         providers=nodes[name],
         start_block=_optional(evm.start, "start", name),
-        pools=_words(evm.pools, name),
-        factories=_words(evm.factories, name),
-        v4_managers=tuple(managers.lower().split()) if managers else (known,) if known else (),
+        pools=pools,
+        factories=factories,
+        v4_managers=_words(evm.v4_managers, name) or _known_managers(chain_id, pools, factories),
         poll_interval_ms=evm.poll_interval_ms,
         confirmations=_optional(evm.confirmations, "confirmations", name),
         stale_ms=evm.stale_ms,
     )
+
+
+def _known_managers(
+    chain_id: int, pools: tuple[str, ...], factories: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The chain's pool manager of Uniswap V4, unless only pools that are none of its are wanted."""
+    known = POOL_MANAGERS.get(chain_id)
+    wants_any = not pools and not factories
+    wants_ids = any(len(pool) == _ID_CHARS for pool in pools)
+    return (known,) if known is not None and (wants_any or wants_ids) else ()
 
 
 def _optional(values: Mapping[str, str], key: str, name: str) -> int | None:

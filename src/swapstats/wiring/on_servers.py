@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from swapstats.observability.logs import Logs
 from swapstats.observability.metrics import Metrics
 from swapstats.observability.profile import ProfileServer
-from swapstats.ports.source import Source
 from swapstats.roles.aggregator.thread import set_from_thread
 from swapstats.settings import Settings
 from swapstats.wiring.aggregate import AggregateService
 from swapstats.wiring.ingest import IngestService
 from swapstats.wiring.serve import ServeService
 from swapstats.wiring.service import RunFlags
+from swapstats.wiring.sources import NamedSources
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -54,7 +54,7 @@ class ServersService:
 
     async def run(
         self,
-        sources: list[Source],
+        sources: NamedSources,
         notes: list[str],
         stop: asyncio.Event,
         on_started: Callable[[int], None],
@@ -62,7 +62,7 @@ class ServersService:
         """Live until `stop` is set or a role ends; sources that have ended end nothing.
 
         Args:
-            sources: what is written into the log; may be none.
+            sources: what is written into the logs; may be none.
             notes: sentences for people, shown as warnings.
             stop: set it to end gracefully.
             on_started: called with the API's port once it listens.
@@ -74,8 +74,10 @@ class ServersService:
         aggregating = _InThread(self._aggregate)
         aggregating.start(stop)
         tasks = [asyncio.create_task(self._serve.run(notes, stop, on_started))]
-        if sources:
-            tasks.append(asyncio.create_task(self._ingest.run(sources, stop, lambda: None)))
+        if sources.finished:
+            tasks.append(
+                asyncio.create_task(self._ingest.run(sources.finished, stop, lambda: None))
+            )
         waiting = asyncio.create_task(stop.wait())
         try:
             pending: set[asyncio.Task[object]] = {waiting, *tasks}

@@ -38,6 +38,8 @@ from swapstats.settings import Settings
 from swapstats.wiring.archiving import ReadStatus, embedded_archiver
 from swapstats.wiring.embedded import EmbeddedStores, make_aggregator, shard_rules
 from swapstats.wiring.listening import api_options, observability_servers, start_api
+from swapstats.wiring.raw_part import RawPart
+from swapstats.wiring.sources import NamedSources
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -62,6 +64,32 @@ class RunFlags:
 
     rebuild: bool = False
     accept_gap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What one life is made of."""
+
+    stores: EmbeddedStores
+    aggregator: Aggregator
+    ingest: Ingest
+    finished: list[Source]
+    raw: RawPart | None
+    watch: ServiceWatch
+
+    def pumped(self) -> list[tuple[Ingest, Source]]:
+        """Every source, with what writes it."""
+        pumped = [(self.ingest, source) for source in self.finished]
+        if self.raw is not None:
+            pumped += [(self.raw.ingest, source) for source in self.raw.sources]
+        return pumped
+
+
+async def _live(raw: RawPart, restored: asyncio.Event) -> None:
+    """Run the preprocessor once the log was held against the checkpoints, until it ends."""
+    await restored.wait()
+    raw.start()
+    await raw.ended.wait()
 
 
 class Service:
@@ -95,7 +123,7 @@ class Service:
 
     async def run(
         self,
-        sources: list[Source],
+        sources: NamedSources,
         notes: list[str],
         stop: asyncio.Event,
         on_started: Callable[[int], None],
@@ -103,7 +131,7 @@ class Service:
         """Live until `stop` is set or a part fails.
 
         Args:
-            sources: where swaps come from.
+            sources: where swaps and raw events come from.
             notes: sentences for people, shown as warnings.
             stop: set it to end gracefully.
             on_started: called with the API's port once it listens.
@@ -131,28 +159,26 @@ class Service:
             )
             opened.callback(ingest.close)
             watch = ServiceWatch(
-                aggregator, sources, self._time, self._clock, settings.observability.no_progress_ms
+                aggregator,
+                sources.all,
+                self._time,
+                self._clock,
+                settings.observability.no_progress_ms,
             )
             watch.notes.extend(notes)
+            raw = self._open_raw(opened, stores, sources.raw, aggregator)
+            parts = _Parts(stores, aggregator, ingest, sources.finished, raw, watch)
             api = self._make_api(aggregator, watch, read_status)
             on_started(await start_api(api, settings))
             try:
-                await self._work(stores, aggregator, ingest, sources, watch, api, stop)
+                await self._work(parts, api, stop)
             finally:
                 await api.stop(_STOP_GRACE_MS)
 
-    async def _work(
-        self,
-        stores: EmbeddedStores,
-        aggregator: Aggregator,
-        ingest: Ingest,
-        sources: list[Source],
-        watch: ServiceWatch,
-        api: ApiServer,
-        stop: asyncio.Event,
-    ) -> None:
+    async def _work(self, parts: "_Parts", api: ApiServer, stop: asyncio.Event) -> None:
         """Run aggregator and sources until the end of any part that must not end."""
         loop = asyncio.get_running_loop()
+        aggregator, raw = parts.aggregator, parts.raw
         ended = asyncio.Event()
         restored = asyncio.Event()
         worker = AggregatorThread(
@@ -162,14 +188,17 @@ class Service:
         )
         worker.start()
         pumps = [
-            asyncio.create_task(self._pump(ingest, source, watch, restored)) for source in sources
+            asyncio.create_task(self._pump(ingest, source, parts.watch, restored))
+            for ingest, source in parts.pumped()
         ]
         vital: list[asyncio.Task[Any]] = [
             asyncio.create_task(stop.wait()),
             asyncio.create_task(ended.wait()),
             asyncio.create_task(api.wait()),
-            asyncio.create_task(self._look_after(stores, aggregator, ingest, watch)),
+            asyncio.create_task(self._look_after(parts)),
         ]
+        if raw is not None:
+            vital.append(asyncio.create_task(_live(raw, restored)))
         pending: set[asyncio.Task[Any]] = {*pumps, *vital}
         try:
             while not any(task.done() for task in vital):
@@ -180,8 +209,14 @@ class Service:
             for task in [*pumps, *vital]:
                 task.cancel()
             await asyncio.gather(*pumps, *vital, return_exceptions=True)
+            if raw is not None:
+                raw.stop()
             worker.stop()
-            await asyncio.to_thread(worker.join)
+            try:
+                if raw is not None:
+                    await asyncio.to_thread(raw.join)
+            finally:
+                await asyncio.to_thread(worker.join)
             self._log.info("stopped", offsets=[p.next_offset for p in aggregator.status.places])
 
     async def _pump(
@@ -200,20 +235,14 @@ class Service:
             self._log.error("source failed", name=source.name, error=str(error))
             watch.notes.append(f"{source.name}: {error}")
 
-    async def _look_after(
-        self,
-        stores: EmbeddedStores,
-        aggregator: Aggregator,
-        ingest: Ingest,
-        watch: ServiceWatch,
-    ) -> None:
+    async def _look_after(self, parts: "_Parts") -> None:
         """Once a second: health, readiness, the operator's word; now and then: retention."""
         confirm = Path(self._settings.data.dir) / CONFIRM_FILE
         told_ready: str | None = ""
         looks = 0
         while True:
-            watch.look()
-            readiness = watch.readiness()
+            parts.watch.look()
+            readiness = parts.watch.readiness()
             self._metrics.set_ready("run", readiness.ready)
             self._metrics.clock_held_gauge.set(self._time.held is not None)
             if readiness.reason != told_ready:
@@ -229,14 +258,40 @@ class Service:
             if looks == _WARM_LOOKS:
                 self._on_settled()
             if looks % _TRIM_EVERY_LOOKS == 0:
-                await ingest.run_on_writer(lambda: self._trim(stores, aggregator))
+                await parts.ingest.run_on_writer(lambda: self._trim(parts))
             await asyncio.sleep(_LOOK_S)
 
-    def _trim(self, stores: EmbeddedStores, aggregator: Aggregator) -> None:
-        dropped = trim(stores.log, self._retention, self._time.now_ms(), aggregator.safe_offsets())
+    def _trim(self, parts: "_Parts") -> None:
+        stores, safe_offsets = parts.stores, parts.aggregator.safe_offsets()
+        if parts.raw is not None:
+            parts.raw.trim()
+        dropped = trim(stores.log, self._retention, self._time.now_ms(), safe_offsets)
         letters = stores.dead_letters.trim(self._settings.app.dead_letters_max)
         if dropped or letters:
             self._log.info("trimmed", records=dropped, dead_letters=letters)
+
+    def _open_raw(
+        self,
+        opened: contextlib.ExitStack,
+        stores: EmbeddedStores,
+        sources: list[Source],
+        aggregator: Aggregator,
+    ) -> RawPart | None:
+        """Open what is around raw events, if there are any."""
+        if not sources and not stores.directory.raw_log_path.exists():
+            return None
+        return RawPart(
+            opened,
+            self._settings,
+            stores,
+            sources,
+            self._time.now_ms,
+            self._metrics,
+            self._log,
+            aggregator.wake.set,
+            rebuild=self._flags.rebuild,
+            accept_gap=self._flags.accept_gap,
+        )
 
     def _open_stores(self) -> EmbeddedStores:
         settings = self._settings

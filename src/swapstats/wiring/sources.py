@@ -14,7 +14,7 @@ from swapstats.settings import SourceSettings
 
 
 @dataclass(slots=True)
-class Sources:
+class NamedSources:
     """What a configuration names.
 
     Attributes:
@@ -33,14 +33,14 @@ class Sources:
         return [*self.finished, *self.raw]
 
 
-async def open_sources(settings: SourceSettings, clock: Clock) -> Sources:
+async def open_sources(settings: SourceSettings, clock: Clock) -> NamedSources:
     """Make the sources a configuration names.
 
     Raises:
         UsageError: an unknown source, or the same one twice.
         Rejected: one that cannot be as it was named.
     """
-    found = Sources()
+    found = NamedSources()
     for text in settings.use:
         name, _, rest = text.partition(":")
         known = {source.name for source in found.all}
@@ -64,7 +64,7 @@ async def open_sources(settings: SourceSettings, clock: Clock) -> Sources:
     return found
 
 
-async def _auto(found: Sources, settings: SourceSettings, clock: Clock) -> list[Source]:
+async def _auto(found: NamedSources, settings: SourceSettings, clock: Clock) -> list[Source]:
     from swapstats.adapters.sources.exchange.open import exchange_source, reachable, venue_named
 
     is_reachable, why = await reachable(venue_named("binance"), settings.auto_wait_ms)
@@ -80,9 +80,7 @@ async def _auto(found: Sources, settings: SourceSettings, clock: Clock) -> list[
     return demo
 
 
-def _raw(
-    name: str, rest: str, text: str, settings: SourceSettings, clock: Clock
-) -> list[Source]:
+def _raw(name: str, rest: str, text: str, settings: SourceSettings, clock: Clock) -> list[Source]:
     """Make a source of raw events."""
     if name == "evm":
         from swapstats.wiring.evm_sources import evm_sources
