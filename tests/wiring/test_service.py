@@ -92,7 +92,14 @@ class Life:
         self._logs = Logs("json", "info", self.said)
         self._port: int | None = None
         service = Service(settings, flags, self._logs)
-        self.task = asyncio.create_task(service.run(sources if isinstance(sources, NamedSources) else NamedSources(sources), ["a note"], self.stop, self._started))
+        self.task = asyncio.create_task(
+            service.run(
+                sources if isinstance(sources, NamedSources) else NamedSources(sources),
+                ["a note"],
+                self.stop,
+                self._started,
+            )
+        )
         self.task.add_done_callback(lambda _: self._logs.close())
 
     def _started(self, port: int) -> None:

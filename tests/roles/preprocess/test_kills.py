@@ -1,0 +1,73 @@
+"""kill -9 at random moments between a source of raw events and the swap log."""
+
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.roles.preprocess.kill_process import PARTITIONS
+
+from swapstats.adapters.embedded.dead_letters import EmbeddedDeadLetterReader
+from swapstats.adapters.embedded.log_reader import EmbeddedSwapLogReader
+
+ROOT = Path(__file__).parents[3]
+KILLS = 12
+COUNT = 6_000
+
+
+def start(path: Path, seed: int, pause_ms: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.roles.preprocess.kill_process"]
+    given = [str(path), str(seed), str(COUNT), str(pause_ms)]
+    return subprocess.Popen([*command, *given], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def finish(path: Path, seed: int) -> None:
+    process = start(path, seed, 0)
+    said, _ = process.communicate(timeout=120)
+    assert (process.returncode, said) == (0, "done\n")
+
+
+def swaps(path: Path) -> list[list[bytes]]:
+    log = EmbeddedSwapLogReader(path / "log.db")
+    found = []
+    for partition in range(PARTITIONS):
+        batch = log.read(partition, 0, 1 << 30)
+        found.append([batch.message(row) for row in range(len(batch))] if batch else [])
+    log.close()
+    return found
+
+
+def letters(path: Path) -> list[tuple[int, str, bytes]]:
+    reader = EmbeddedDeadLetterReader(path / "letters.db")
+    found = [(letter.offset, letter.reason, letter.message) for letter in reader.scan(limit=COUNT)]
+    reader.close()
+    return sorted(found)
+
+
+def candles(path: Path) -> list[tuple[object, ...]]:
+    with sqlite3.connect(path / "candles.db") as connection:
+        return connection.execute("SELECT * FROM candles ORDER BY token, minute_ms").fetchall()
+
+
+def test_a_dozen_kills_change_nothing_of_what_was_made(tmp_path: Path) -> None:
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    finish(whole, seed)
+    kills_under_way = 0
+    for _ in range(KILLS):
+        process = start(killed, seed, 4)
+        # From the first imports to the end of the stream, wherever that is on this machine.
+        time.sleep(chance.uniform(0.3, 2.5))
+        kills_under_way += process.poll() is None
+        process.kill()
+        process.communicate()
+    finish(killed, seed)
+    assert kills_under_way > KILLS // 2
+    assert swaps(killed) == swaps(whole)
+    assert sum(map(len, swaps(whole))) > COUNT // 2
+    assert letters(killed) == letters(whole) != []
+    assert candles(killed) == candles(whole) != []
