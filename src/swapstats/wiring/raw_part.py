@@ -25,6 +25,7 @@ from swapstats.adapters.memory.no_candles import NoCandles
 from swapstats.adapters.memory.token_prices import MemoryTokenPrices
 from swapstats.core.preprocess.preprocessor import Preprocessor
 from swapstats.core.raw_placing import place_raw_events
+from swapstats.errors import SettingsError, UsageError
 from swapstats.observability.metrics import Metrics
 from swapstats.observability.raw_figures import RawFigures
 from swapstats.observability.stream_figures import StreamFigures
@@ -101,14 +102,36 @@ def candle_store(settings: Settings, path: Path | None) -> CandleStore:
 
     Raises:
         SettingsError: what is asked for lacks its address.
-        Transient: Postgres cannot be reached.
+        UsageError: the client of Postgres is not installed.
     """
     chosen, dsn = settings.preprocess.candles, settings.stores.postgres.dsn
     if chosen == "auto":
         chosen = "postgres" if dsn else "sqlite" if path is not None else "off"
-    if chosen == "sqlite" and path is not None:
+    where = f"preprocess.candles ({settings.origin_of('preprocess.candles')})"
+    if chosen == "sqlite":
+        if path is None:
+            raise SettingsError(
+                f"{where}: Expected postgres, auto or off without a data directory, was sqlite"
+            )
         return EmbeddedCandleStore(path)
+    if chosen == "postgres":
+        if not dsn:
+            raise SettingsError(
+                f"{where}: Expected stores.postgres.dsn for candles in Postgres, was none"
+            )
+        return _postgres_candles(dsn.reveal())
     return NoCandles()
+
+
+def _postgres_candles(dsn: str) -> CandleStore:
+    try:
+        from swapstats.adapters.postgres.candles import PostgresCandleStore
+    except ImportError as error:
+        raise UsageError(
+            "Expected the package psycopg for candles in Postgres, was not installed: pip install "
+            "'psycopg[binary]'"
+        ) from error
+    return PostgresCandleStore(dsn)
 
 
 def machine_maker(settings: Settings) -> MakeMachine:
