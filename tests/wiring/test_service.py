@@ -7,7 +7,7 @@ import json
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def settings_of(data_dir: Path, **flags: Any) -> Settings:
 class Life:
     """One life of a service on the loop of a test."""
 
-    def __init__(self, settings: Settings, flags: RunFlags, sources: list[Source]) -> None:
+    def __init__(self, settings: Settings, flags: RunFlags, sources: NamedSources) -> None:
         self.stop = asyncio.Event()
         self.said = io.StringIO()
         self._logs = Logs("json", "info", self.said)
@@ -94,7 +94,7 @@ class Life:
         service = Service(settings, flags, self._logs)
         self.task = asyncio.create_task(
             service.run(
-                sources if isinstance(sources, NamedSources) else NamedSources(sources),
+                sources,
                 ["a note"],
                 self.stop,
                 self._started,
@@ -165,10 +165,12 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         rebuild: bool = False,
         accept_gap: bool = False,
         settings: Settings | None = None,
+        raw: Sequence[Source] = (),
         **flags: Any,
     ) -> Life:
         chosen = settings or settings_of(tmp_path / "data", **flags)
-        lives.append(Life(chosen, RunFlags(rebuild, accept_gap), list(sources)))
+        named = NamedSources(list(sources), list(raw))
+        lives.append(Life(chosen, RunFlags(rebuild, accept_gap), named))
         return lives[-1]
 
     yield begin

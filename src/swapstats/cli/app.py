@@ -24,6 +24,8 @@ app = App(name="swapstats", help=_HELP, version=__version__, help_format="markdo
 _COMMANDS = {
     "run": "swapstats.cli.run:run_command",
     "ingest": "swapstats.cli.ingest:ingest_command",
+    "collect": "swapstats.cli.collect:app",
+    "preprocess": "swapstats.cli.preprocess:preprocess_command",
     "aggregate": "swapstats.cli.aggregate:aggregate_command",
     "serve": "swapstats.cli.serve:serve_command",
     "replay": "swapstats.cli.replay:replay_command",

@@ -37,9 +37,9 @@ def ingest_command(
     config
         YAML file with settings; `swapstats config show` tells what is in effect.
     source
-        Where swaps come from: `auto`, `demo`, `binance`, `binance:BTCUSDT,ETHUSDT`, `stdin`
-        (one message a line) or `replay:FILE` (at its recorded pace, moved to now). May be given
-        several times.
+        Where swaps come from: `demo`, `stdin` (one message a line) or `replay:FILE` (at its
+        recorded pace, moved to now). May be given several times. For chains and exchanges there
+        is `swapstats collect`.
     log_level
         `debug`, `info`, `warning` or `error`.
     log_format

@@ -30,6 +30,7 @@ def run_command(
     config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
     data_dir: Path | None = None,
     source: Annotated[list[str] | None, Parameter(negative="")] = None,
+    rpc: Annotated[list[str] | None, Parameter(negative="")] = None,
     api_http_addr: str | None = None,
     windows: str | None = None,
     bucket_step: str | None = None,
@@ -59,9 +60,12 @@ def run_command(
     data_dir
         Data directory; made if absent.
     source
-        Where swaps come from: `auto`, `demo`, `binance`, `binance:BTCUSDT,ETHUSDT`, `stdin`
-        (one message a line) or `replay:FILE` (at its recorded pace, moved to now). May be given
-        several times.
+        Where swaps come from: `auto`, `demo`, an exchange with its markets such as
+        `binance:BTCUSDT,ETHUSDT`, `evm` or `evm:CHAIN`, `stdin` (one message a line) or
+        `replay:FILE` (at its recorded pace, moved to now). May be given several times.
+    rpc
+        Node of a chain for `--source evm`, as `URL` or `NAME=URL`; may be given several times, the
+        first is asked first.
     api_http_addr
         Address of page, API and WebSocket.
     windows
@@ -73,7 +77,8 @@ def run_command(
     embedded
         Run on the embedded log although the configuration names a broker.
     rebuild
-        Throw the checkpoints away and rebuild the state from the log.
+        Throw the checkpoints away and rebuild the state from the log, and the preprocessor's from
+        the raw log.
     accept_gap
         Go on although the log no longer holds the offset to resume from.
     log_level
@@ -88,6 +93,7 @@ def run_command(
         flags={
             "data.dir": data_dir,
             "source.use": source,
+            "source.evm.rpc": None if rpc is None else "\n".join(rpc),
             "api.http.addr": api_http_addr,
             "app.windows": windows,
             "app.bucket_step": bucket_step,

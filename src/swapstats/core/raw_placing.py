@@ -40,6 +40,13 @@ def place_raw_events(block: MessageBlock, partition_count: int, now_ms: int) -> 
     return partitions
 
 
+def raw_keys(block: MessageBlock, now_ms: int) -> list[bytes | None]:
+    """What the records of a block of raw events are keyed by; see `raw_key`."""
+    del now_ms
+    keys = (raw_key(block.message(index)) for index in range(len(block)))
+    return [None if key is None else key.encode() for key in keys]
+
+
 def raw_key(message: bytes) -> str | None:
     """What a raw event is placed by: its chain id, else its exchange; None if it has neither."""
     try:

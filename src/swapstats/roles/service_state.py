@@ -24,6 +24,7 @@ class ServiceWatch:
 
     Attributes:
         notes: sentences for people; the newest NOTES_MAX are shown.
+        sources: whose statuses are read.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class ServiceWatch:
         no_progress_ms: int,
     ) -> None:
         self._aggregator = aggregator
-        self._sources = sources
+        self.sources = sources
         self._time = time
         self._clock = clock
         self._progress = ProgressWatch(no_progress_ms)
@@ -64,7 +65,7 @@ class ServiceWatch:
             )
         if self._time.held is not None:
             return Readiness(ready=False, reason=self._time.held, retry_after_ms=5_000)
-        return Readiness(ready=True, reason=self._failed_sources())
+        return Readiness(ready=True, warning=self._failed_sources())
 
     def service(self) -> ServiceState:
         """The part of `/api/status` that the API cannot know by itself."""
@@ -90,19 +91,19 @@ class ServiceWatch:
 
     def _failed_sources(self) -> str | None:
         """What does not come any more, although all that came is served; None if all is well."""
-        states = [(source.name, source.status()) for source in self._sources]
+        states = [(source.name, source.status()) for source in self.sources]
         failed = [f"{name}: {state.detail}" for name, state in states if state.state == "failed"]
         return "; ".join(failed) or None
 
     def _source(self) -> SourceState | None:
         """All sources as one: the worst state, every detail."""
-        if not self._sources:
+        if not self.sources:
             return None
         order = ("failed", "connecting", "waiting", "live", "done")
-        states = [source.status() for source in self._sources]
+        states = [source.status() for source in self.sources]
         worst = min(states, key=lambda state: order.index(state.state))
         return SourceState(
-            name=", ".join(source.name for source in self._sources),
+            name=", ".join(source.name for source in self.sources),
             state=worst.state,
             detail="; ".join(state.detail for state in states),
         )

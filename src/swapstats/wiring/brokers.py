@@ -84,11 +84,11 @@ def first_start(settings: Settings) -> Literal["earliest", "latest"]:
 def wanted_topics(
     settings: Settings, *, topic: str = "", partitions: int = 0
 ) -> tuple[WantedTopic, ...]:
-    """Say which topics the log needs: itself, positions, dead letters, late records.
+    """Say which topics the logs need: themselves, positions, dead letters, late records.
 
     Args:
         settings: the effective settings.
-        topic: another log's topic than the configured one.
+        topic: another log's topic than the configured one; the raw log's are left out then.
         partitions: another number than the configured one.
 
     Raises:
@@ -96,7 +96,7 @@ def wanted_topics(
     """
     shape = settings.ingest.topic_cfg
     shortest_ms = shortest_age_ms(settings.windows, settings.app.max_ahead_ms)
-    return log_topics(
+    swaps = log_topics(
         topic or settings.ingest.topic,
         partitions or shape.partitions,
         shape.replication,
@@ -108,6 +108,24 @@ def wanted_topics(
         message_bytes_max=MESSAGE_BYTES_MAX,
         redpanda=settings.ingest.broker_type == "redpanda",
     )
+    return swaps if topic else swaps + _raw_topics(settings)
+
+
+def _raw_topics(settings: Settings) -> tuple[WantedTopic, ...]:
+    """The raw log, its positions and its dead letters; nothing of it is late."""
+    ingest = settings.ingest
+    return log_topics(
+        ingest.raw_topic,
+        ingest.raw_partitions,
+        ingest.topic_cfg.replication,
+        settings.log.raw_retention_ms,
+        "delete",
+        ingest.topic_cfg.segment_ms,
+        retention_min_ms=0,
+        letters_retention_ms=LETTERS_RETENTION_MS,
+        message_bytes_max=MESSAGE_BYTES_MAX,
+        redpanda=ingest.broker_type == "redpanda",
+    )[:3]
 
 
 def redis_url(settings: Settings) -> str:

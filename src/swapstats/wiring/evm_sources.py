@@ -40,7 +40,7 @@ def evm_sources(chosen: str, settings: SourceSettings, clock: Clock) -> list[Sou
             "Expected nodes of a chain for the source evm, was none: give `--rpc URL`, or "
             "`source.evm.rpc` with a line NAME=URL for each"
         )
-    return [EvmSource(_options(name, nodes, settings), clock) for name in names]
+    return [EvmSource(chain_options(name, nodes, settings), clock) for name in names]
 
 
 def providers(settings: SourceSettings) -> Mapping[str, tuple[Provider, ...]]:
@@ -71,9 +71,15 @@ def providers(settings: SourceSettings) -> Mapping[str, tuple[Provider, ...]]:
     return found
 
 
-def _options(
+def chain_options(
     name: str, nodes: Mapping[str, tuple[Provider, ...]], settings: SourceSettings
 ) -> EvmOptions:
+    """Say how one chain is followed.
+
+    Raises:
+        SettingsError: an unknown chain, no node, or a value that cannot be read.
+        Rejected: a value the source refuses.
+    """
     evm = settings.evm
     if name not in evm.chains:
         raise SettingsError(

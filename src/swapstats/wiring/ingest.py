@@ -1,4 +1,4 @@
-"""Sources into the log on brokers: `swapstats ingest`.
+"""Sources into a log on brokers: `swapstats ingest`, and `swapstats collect` for raw events.
 
 Nothing is aggregated here. While the brokers are away, sources wait; what was taken from them is
 written when the brokers are back, at most twice.
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from swapstats import __version__
 from swapstats.adapters.system_clock import SystemClock
+from swapstats.core.raw_placing import place_raw_events
 from swapstats.errors import Rejected, StoreFull, Transient
 from swapstats.model.record import MessageBlock, RecordBatch
 from swapstats.observability.health_pages import health_pages
@@ -30,7 +31,8 @@ from swapstats.roles.ingest_state import IngestWatch
 from swapstats.settings import Settings
 from swapstats.wiring.brokers import PLACING_KEY
 from swapstats.wiring.listening import observability_servers
-from swapstats.wiring.transport import transport
+from swapstats.wiring.source_states import note_sources, with_sources
+from swapstats.wiring.transport import raw_transport, transport
 
 DELIVERY_MS: Final = 10_000
 """How long a record waits for its acknowledgement before trouble is told and it is
@@ -143,15 +145,26 @@ class IngestService:
         settings: the effective settings.
         logs: where lines go.
         metrics: shared with other roles of the process; None = its own.
+        is_raw: whether the sources give raw events, for the raw log.
     """
 
-    def __init__(self, settings: Settings, logs: Logs, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        logs: Logs,
+        metrics: Metrics | None = None,
+        *,
+        is_raw: bool = False,
+    ) -> None:
         self._settings = settings
-        self._log: BoundLogger = logs.logger("ingest")
+        self._role = "collect" if is_raw else "ingest"
+        self._log: BoundLogger = logs.logger(self._role)
         self._clock = SystemClock()
         self._metrics = metrics or Metrics()
         self._troubled = False
-        self._transport = transport(settings)
+        self._transport = raw_transport(settings) if is_raw else transport(settings)
+        self._place = place_raw_events if is_raw else by_token(PLACING_KEY)
+        self._topic = settings.ingest.raw_topic if is_raw else settings.ingest.topic
 
     async def run(
         self, sources: list[Source], stop: asyncio.Event, on_started: Callable[[], None]
@@ -174,22 +187,22 @@ class IngestService:
             opening = asyncio.to_thread(self._transport.open_log, DELIVERY_MS)
             log = PatientLog(await opening, self._note_trouble, watch)
             opened.callback(log.close)
-            pages = health_pages(watch.health, watch.state)
+            pages = health_pages(watch.health, lambda: with_sources(watch.state(), sources))
             for server in observability_servers(settings, self._metrics, self._log, pages):
                 opened.callback(server.close)
             ingest = Ingest(
                 log,
-                by_token(PLACING_KEY),
+                self._place,
                 self._clock.wall_ms,
                 lambda: None,
                 StreamFigures(self._metrics),
             )
             opened.callback(ingest.close)
             opened.callback(log.give_up)
-            self._metrics.set_ready("ingest", True)
-            self._log.info("started", version=__version__, topic=settings.ingest.topic)
+            self._metrics.set_ready(self._role, True)
+            self._log.info("started", version=__version__, topic=self._topic)
             on_started()
-            looking = asyncio.create_task(self._look(watch, log))
+            looking = asyncio.create_task(self._look(watch, log, sources))
             opened.callback(looking.cancel)
             await self._work(ingest, log, sources, stop)
             self._log.info("stopped")
@@ -201,7 +214,7 @@ class IngestService:
             self._metrics.ingest_ack_latency_ms.observe,
         )
 
-    async def _look(self, watch: IngestWatch, log: PatientLog) -> None:
+    async def _look(self, watch: IngestWatch, log: PatientLog, sources: list[Source]) -> None:
         """Once a second: what waits, and how the log does; now and then: its oldest records."""
         figures = RoleFigures(self._metrics)
         for looks in itertools.count():
@@ -209,6 +222,7 @@ class IngestService:
                 await asyncio.to_thread(self._trim, log)
             self._metrics.ingest_unacked_seconds.set(watch.unacked_ms() / 1_000)
             figures.dependencies(watch.state().dependencies)
+            note_sources(self._metrics, sources)
             await asyncio.sleep(_LOOK_S)
 
     def _trim(self, log: PatientLog) -> None:
@@ -256,7 +270,7 @@ class IngestService:
         if bool(said) == self._troubled:
             return
         self._troubled = bool(said)
-        self._metrics.set_ready("ingest", not said)
+        self._metrics.set_ready(self._role, not said)
         if said:
             self._log.warning("waiting for the brokers", error=said)
         else:

@@ -1,4 +1,4 @@
-"""All roles of one process on real servers: ingest, aggregate and serve beside each other.
+"""All roles of one process on real servers: ingest, collect, preprocess, aggregate and serve.
 
 Each is what it is by itself: between them stand the log, Redis and NATS, and any of them may run in
 further processes as well. What ends one of them ends the process.
@@ -18,6 +18,7 @@ from swapstats.roles.aggregator.thread import set_from_thread
 from swapstats.settings import Settings
 from swapstats.wiring.aggregate import AggregateService
 from swapstats.wiring.ingest import IngestService
+from swapstats.wiring.preprocess import PreprocessService
 from swapstats.wiring.serve import ServeService
 from swapstats.wiring.service import RunFlags
 from swapstats.wiring.sources import NamedSources
@@ -51,6 +52,8 @@ class ServersService:
         self._aggregate = AggregateService(settings, flags, logs, metrics)
         self._serve = ServeService(quiet, logs, on_settled, metrics)
         self._ingest = IngestService(quiet, logs, metrics)
+        self._collect = IngestService(quiet, logs, metrics, is_raw=True)
+        self._preprocess = partial(PreprocessService, quiet, flags, logs, metrics)
 
     async def run(
         self,
@@ -71,13 +74,18 @@ class ServersService:
             SwapstatsError: what made a role fail.
         """
         profiles = None if self._pprof is None else ProfileServer(str(self._pprof))
-        aggregating = _InThread(self._aggregate)
-        aggregating.start(stop)
+        threads = [_InThread(self._aggregate, "aggregate")]
+        if sources.raw:
+            threads.append(_InThread(self._preprocess(), "preprocess"))
+        for thread in threads:
+            thread.start(stop)
         tasks = [asyncio.create_task(self._serve.run(notes, stop, on_started))]
         if sources.finished:
             tasks.append(
                 asyncio.create_task(self._ingest.run(sources.finished, stop, lambda: None))
             )
+        if sources.raw:
+            tasks.append(asyncio.create_task(self._collect.run(sources.raw, stop, lambda: None)))
         waiting = asyncio.create_task(stop.wait())
         try:
             pending: set[asyncio.Task[object]] = {waiting, *tasks}
@@ -87,20 +95,25 @@ class ServersService:
                     task.result()
         finally:
             stop.set()
-            aggregating.stop()
+            for thread in threads:
+                thread.stop()
             await asyncio.gather(*tasks, waiting, return_exceptions=True)
-            await asyncio.to_thread(aggregating.join)
+            failures = [await asyncio.to_thread(thread.join) for thread in threads]
             if profiles is not None:
                 profiles.close()
+        for failure in failures:
+            if failure is not None:
+                raise failure
         for task in tasks:
             task.result()
 
 
 class _InThread:
-    """An aggregator in a thread of its own."""
+    """A role in a thread of its own."""
 
-    def __init__(self, service: AggregateService) -> None:
+    def __init__(self, service: AggregateService | PreprocessService, name: str) -> None:
         self._service = service
+        self._name = name
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
@@ -108,23 +121,18 @@ class _InThread:
     def start(self, ended: asyncio.Event) -> None:
         """Begin; `ended`, of the running loop, is set when it ends, however it ends."""
         tell = partial(set_from_thread, asyncio.get_running_loop(), ended)
-        self._thread = threading.Thread(target=self._work, args=(tell,), name="aggregate")
+        self._thread = threading.Thread(target=self._work, args=(tell,), name=self._name)
         self._thread.start()
 
     def stop(self) -> None:
         """End in good order."""
         self._stop.set()
 
-    def join(self) -> None:
-        """Wait for the end.
-
-        Raises:
-            BaseException: what made it fail.
-        """
+    def join(self) -> BaseException | None:
+        """Wait for the end; what made it fail, None if nothing did."""
         if self._thread is not None:
             self._thread.join()
-        if self._failure is not None:
-            raise self._failure
+        return self._failure
 
     def _work(self, on_end: Callable[[], None]) -> None:
         try:

@@ -39,6 +39,7 @@ from swapstats.wiring.archiving import ReadStatus, embedded_archiver
 from swapstats.wiring.embedded import EmbeddedStores, make_aggregator, shard_rules
 from swapstats.wiring.listening import api_options, observability_servers, start_api
 from swapstats.wiring.raw_part import RawPart
+from swapstats.wiring.source_states import note_sources
 from swapstats.wiring.sources import NamedSources
 
 if TYPE_CHECKING:
@@ -244,6 +245,7 @@ class Service:
             parts.watch.look()
             readiness = parts.watch.readiness()
             self._metrics.set_ready("run", readiness.ready)
+            note_sources(self._metrics, parts.watch.sources)
             self._metrics.clock_held_gauge.set(self._time.held is not None)
             if readiness.reason != told_ready:
                 told_ready = readiness.reason

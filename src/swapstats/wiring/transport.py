@@ -3,15 +3,17 @@
 The embedded log is not among them: `swapstats run` opens it with its other stores.
 """
 
+from dataclasses import replace
 from typing import Final, Protocol
 
 from swapstats.adapters.kafka.dead_letters import KafkaDeadLetters
-from swapstats.adapters.kafka.log import KafkaSwapLog, KafkaSwapLogReader
+from swapstats.adapters.kafka.log import KafkaSwapLog, KafkaSwapLogReader, Keying
 from swapstats.adapters.kafka.subscription import KafkaSubscription
 from swapstats.adapters.redis.dead_letters import RedisDeadLetters
 from swapstats.adapters.redis.streams import RedisSwapLog
 from swapstats.adapters.redis.streams_reader import RedisSwapLogReader
 from swapstats.adapters.redis.streams_subscription import RedisStreamsSubscription
+from swapstats.core.raw_placing import raw_keys
 from swapstats.errors import SettingsError
 from swapstats.ports.dead_letters import DeadLetterStore
 from swapstats.ports.swap_log import SwapLog, SwapLogReader
@@ -70,14 +72,16 @@ class KafkaTransport:
     """Topics on Kafka or Redpanda.
 
     Args:
-        settings: the effective settings.
+        settings: the effective settings, of the raw log those of `raw_settings`.
+        keys_of: what records are keyed by; None = the token keys of swaps.
 
     Raises:
         SettingsError: no broker is configured, or a property that cannot be given.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, keys_of: Keying | None = None) -> None:
         self._settings = settings
+        self._keys_of = keys_of
         self._address = kafka_address(settings)
         self._topic = settings.ingest.topic
 
@@ -93,7 +97,12 @@ class KafkaTransport:
         """Open the topic for writing; see `KafkaSwapLog`."""
         partitions = self._settings.ingest.topic_cfg.partitions
         return KafkaSwapLog(
-            self._address, self._topic, PLACING_KEY, partitions, delivery_ms=delivery_ms
+            self._address,
+            self._topic,
+            PLACING_KEY,
+            partitions,
+            delivery_ms=delivery_ms,
+            keys_of=self._keys_of,
         )
 
     def open_reader(self) -> SwapLogReader:
@@ -115,20 +124,21 @@ class RedisTransport:
     """Streams in the Redis of `stores.redis`.
 
     Args:
-        settings: the effective settings.
+        settings: the effective settings, of the raw log those of `raw_settings`.
+        is_raw: whether it is the raw log, from which no windows are made.
 
     Raises:
         SettingsError: no address of Redis, or what only Kafka knows.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, is_raw: bool = False) -> None:
         self._settings = settings
         self._url = redis_url(settings)
         self._prefix = log_prefix(settings)
         shape, ingest = settings.ingest.topic_cfg, settings.ingest
         shortest_ms = shortest_age_ms(settings.windows, settings.app.max_ahead_ms)
         self._kept_ms = shape.retention_ms or shortest_ms
-        if FOR_EVER_MS != self._kept_ms < shortest_ms:
+        if not is_raw and FOR_EVER_MS != self._kept_ms < shortest_ms:
             dotted = "ingest.topic_cfg.retention_ms"
             raise SettingsError(
                 f"{dotted} ({settings.origin_of(dotted)}): Expected at least {shortest_ms} ms "
@@ -188,3 +198,38 @@ def transport(settings: Settings) -> Transport:
     if settings.ingest.broker_type == "redis":
         return RedisTransport(settings)
     return KafkaTransport(settings)
+
+
+def raw_transport(settings: Settings) -> Transport:
+    """Choose where the raw log is: beside the swap log, under `ingest.raw_topic`.
+
+    Raises:
+        SettingsError: it is embedded, or what it needs is not configured.
+    """
+    raw = raw_settings(settings)
+    if settings.ingest.broker_type == "redis":
+        return RedisTransport(raw, is_raw=True)
+    return KafkaTransport(raw, raw_keys)
+
+
+def raw_settings(settings: Settings) -> Settings:
+    """The settings as they are for the raw log: its topic, its shape, its group."""
+    ingest = settings.ingest
+    shape = replace(
+        ingest.topic_cfg,
+        partitions=ingest.raw_partitions,
+        retention_ms=settings.log.raw_retention_ms,
+    )
+    member = f"{ingest.static_member}-raw" if ingest.static_member else ""
+    return replace(
+        settings,
+        ingest=replace(
+            ingest,
+            topic=ingest.raw_topic,
+            group_id=f"{ingest.group_id}-preprocess",
+            static_member=member,
+            start="earliest",
+            back_pressure="block",
+            topic_cfg=shape,
+        ),
+    )

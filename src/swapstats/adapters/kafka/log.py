@@ -8,7 +8,7 @@ between sends messages twice, which the windows recognise, and never loses one.
 import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -32,6 +32,9 @@ from swapstats.model.record import MessageBlock, RecordBatch
 
 READERS_MAX: Final = 4
 """Partitions read at the same time without seeking; each has a client and a few MiB of its own."""
+
+Keying = Callable[[MessageBlock, int], list[bytes | None]]
+"""What the records of a block are keyed by; told the append time."""
 
 
 class KafkaSwapLogReader:
@@ -146,6 +149,7 @@ class KafkaSwapLog(KafkaSwapLogReader):
         carry_append_ms: False = append times are the broker's. True = every record carries the
             time given to `append` in a header, and readers take that one: for copying logs.
         delivery_ms: how long an append may wait for acknowledgements.
+        keys_of: says what records are keyed by; None = the token keys of swaps.
 
     Raises:
         Fatal: no such topic, or no right to use it.
@@ -162,6 +166,7 @@ class KafkaSwapLog(KafkaSwapLogReader):
         *,
         carry_append_ms: bool = False,
         delivery_ms: int = DELIVERY_MS,
+        keys_of: Keying | None = None,
     ) -> None:
         super().__init__(address, topic)
         if partition_count not in {None, self._partition_count}:
@@ -171,7 +176,7 @@ class KafkaSwapLog(KafkaSwapLogReader):
                 f"{self._partition_count}: give that number, or copy the log into a new topic with "
                 "`swapstats topics migrate`"
             )
-        self._key = key
+        self._keys_of = keys_of or (lambda block, now_ms: message_keys(block, key, now_ms))
         self._carry_append_ms = carry_append_ms
         self._last_ms = self._newest_ms() if carry_append_ms else 0
         self._writer = TopicWriter(address, delivery_ms)
@@ -210,7 +215,7 @@ class KafkaSwapLog(KafkaSwapLogReader):
                 self._writer.write(
                     self._topic,
                     messages_of(block),
-                    message_keys(block, self._key, append_ms),
+                    self._keys_of(block, append_ms),
                     partitions.tolist(),
                     headers,
                 )

@@ -1,0 +1,41 @@
+"""What sources say of themselves, for readiness and figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from swapstats.model.health import RoleState
+from swapstats.observability.metrics import Metrics
+from swapstats.ports.source import Source
+
+_FIGURES: Final[Mapping[str, int]] = {
+    "live": 0,
+    "done": 0,
+    "connecting": 1,
+    "waiting": 2,
+    "failed": 3,
+}
+
+
+def failed_sources(sources: Sequence[Source]) -> str | None:
+    """What does not come any more, and why; None if all is well."""
+    states = [(source.name, source.status()) for source in sources]
+    return (
+        "; ".join(f"{name}: {state.detail}" for name, state in states if state.state == "failed")
+        or None
+    )
+
+
+def with_sources(state: RoleState, sources: Sequence[Source]) -> RoleState:
+    """Add what failed to what a role says: it goes on with the others, so it stays ready."""
+    failed = failed_sources(sources)
+    if failed is None or state.readiness.reason is not None:
+        return state
+    return replace(state, readiness=replace(state.readiness, warning=failed))
+
+
+def note_sources(metrics: Metrics, sources: Sequence[Source]) -> None:
+    """Note how each source does."""
+    for source in sources:
+        figure = _FIGURES.get(source.status().state, _FIGURES["waiting"])
+        metrics.source_state.labels(source.name).set(figure)
