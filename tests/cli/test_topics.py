@@ -41,7 +41,7 @@ def topics(cluster: KafkaCluster, topic: str, tmp_path: Path) -> Topics:
     config = tmp_path / "config.yaml"
     config.write_text(
         f"ingest: {{broker_type: kafka, brokers: ['{cluster.bootstrap}'], topic: {topic}, "
-        f"topic_cfg: {{partitions: 3}}}}\n"
+        f"raw_topic: {topic}-raw, topic_cfg: {{partitions: 3}}}}\n"
     )
 
     def call(*arguments: str) -> object:
@@ -117,7 +117,7 @@ def test_apply_shows_makes_and_says_so(
     again = capsys.readouterr().out
     assert again.startswith(f"nothing to do: {topic}, {topic}.positions")
     assert topics("apply", "--set", "ingest.topic_cfg.segment_ms=3600000") is None
-    assert capsys.readouterr().out.splitlines()[-1] == "done: 4 set"
+    assert capsys.readouterr().out.splitlines()[-1] == "done: 7 set"
     assert topics("plan", "--set", "ingest.topic_cfg.replication=2") == 0
     assert "kafka-reassign-partitions" in capsys.readouterr().out
 

@@ -91,7 +91,7 @@ def test_how_an_instance_behaves_in_its_group() -> None:
 
 
 def test_topics_are_kept_as_long_as_the_windows_need() -> None:
-    (log, positions, letters, late) = wanted_topics(settings(app__windows="5m,48h"))
+    (log, positions, letters, late, *raw) = wanted_topics(settings(app__windows="5m,48h"))
     assert (log.name, log.partitions, log.replication, log.keyed) == ("raw-swaps", 4, 1, True)
     assert int(log.settings["retention.ms"]) == 50 * HOUR_MS
     assert [topic.name for topic in (positions, letters, late)] == [
@@ -99,11 +99,19 @@ def test_topics_are_kept_as_long_as_the_windows_need() -> None:
         "raw-swaps.dead-letters",
         "raw-swaps.late",
     ]
+    assert [(topic.name, topic.partitions) for topic in raw] == [
+        ("raw-events", 1),
+        ("raw-events.positions", 1),
+        ("raw-events.dead-letters", 1),
+    ]
+    assert int(raw[0].settings["retention.ms"]) == 24 * HOUR_MS
+    assert raw[1].settings["cleanup.policy"] == "compact"
     longer = settings(ingest__topic_cfg__retention_ms=30 * HOUR_MS)
     assert int(wanted_topics(longer)[0].settings["retention.ms"]) == 30 * HOUR_MS
     forever = settings(ingest__topic_cfg__retention_ms=-1)
     assert wanted_topics(forever)[0].settings["retention.ms"] == "-1"
-    other = wanted_topics(settings(), topic="new", partitions=24)[0]
+    other, *rest = wanted_topics(settings(), topic="new", partitions=24)
+    assert [topic.name for topic in rest] == ["new.positions", "new.dead-letters", "new.late"]
     assert (other.name, other.partitions) == ("new", 24)
     assert "min.insync.replicas" in other.settings
     redpanda = wanted_topics(settings(ingest__broker_type="redpanda"))[0]
