@@ -1,5 +1,6 @@
 """The adapters of the preprocessor's stores, by name, and the servers they need."""
 
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -67,15 +68,19 @@ def running_redis(path: Path) -> Iterator[str]:
     server.stop()
 
 
-def running_postgres(path: Path) -> Iterator[str]:
-    """A real Postgres on a socket in a directory; gives its DSN."""
+def running_postgres() -> Iterator[str]:
+    """A real Postgres on a socket; gives its DSN.
+
+    It runs as a user of its own where the tests run as root, who could not enter pytest's folders.
+    """
     pytest.importorskip("psycopg", reason="psycopg, the client of Postgres, is not installed")
     pgserver = pytest.importorskip("pgserver", reason="pgserver, a Postgres, is not installed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        server = pgserver.get_server(path)
-    yield server.get_uri()
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="postgres-") as path:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            server = pgserver.get_server(f"{path}/data")
+        yield server.get_uri()
+        server.cleanup()
 
 
 def new_database(dsn: str, name: str) -> str:

@@ -15,8 +15,8 @@ Open = Callable[[], CandleStore]
 
 
 @pytest.fixture(scope="session")
-def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from running_postgres(tmp_path_factory.mktemp("postgres"))
+def postgres_dsn() -> Iterator[str]:
+    yield from running_postgres()
 
 
 @pytest.fixture(params=CANDLES)

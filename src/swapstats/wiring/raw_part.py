@@ -30,10 +30,10 @@ from swapstats.observability.metrics import Metrics
 from swapstats.observability.raw_figures import RawFigures
 from swapstats.observability.stream_figures import StreamFigures
 from swapstats.ports.candles import CandleStore
+from swapstats.ports.raw_machine import Machine, MakeMachine
 from swapstats.ports.source import Source
 from swapstats.ports.swap_subscription import PartitionOwner
 from swapstats.roles.ingest import Ingest, by_token
-from swapstats.roles.preprocess.machine import Machine, MakeMachine
 from swapstats.roles.preprocess.options import PreprocessOptions
 from swapstats.roles.preprocess.outlets import Outlets
 from swapstats.roles.preprocess.run import Preprocess

@@ -1,4 +1,4 @@
-"""A process from a source of raw events to the swap log, to be killed: DIR SEED COUNT PAUSE_MS.
+"""A process from a source of raw events to the swap log, to be killed: DIR SEED COUNT.
 
 Prints `done` once everything is through and the last state is saved.
 """
@@ -24,10 +24,10 @@ from swapstats.core.preprocess.rules import PriceRules
 from swapstats.core.raw_placing import place_raw_events
 from swapstats.model.record import MessageBlock
 from swapstats.ports.observer import Silent
+from swapstats.ports.raw_machine import Machine
 from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 from swapstats.ports.swap_subscription import PartitionOwner
 from swapstats.roles.ingest import Ingest, by_token
-from swapstats.roles.preprocess.machine import Machine
 from swapstats.roles.preprocess.options import PreprocessOptions
 from swapstats.roles.preprocess.outlets import Outlets
 from swapstats.roles.preprocess.run import Preprocess
@@ -45,9 +45,8 @@ class Made:
 
     name = "made"
 
-    def __init__(self, seed: int, count: int, pause_s: float) -> None:
+    def __init__(self, seed: int, count: int) -> None:
         self._events = made_events(seed, count)
-        self._pause_s = pause_s
 
     async def open(
         self, position: str | None, notes: Mapping[str, str] = NO_NOTES
@@ -56,7 +55,7 @@ class Made:
         for first in range(int(position or 0), len(self._events), BLOCK):
             block = self._events[first : first + BLOCK]
             yield SourceBatch(MessageBlock.of(block), str(first + len(block)), {"seen": str(first)})
-            await asyncio.sleep(self._pause_s)
+            await asyncio.sleep(0)
 
     def status(self) -> SourceStatus:
         return SourceStatus("live", "made")
@@ -69,7 +68,7 @@ def machine(blob: bytes | None) -> Machine:
 RULES = PriceRules()
 
 
-def main(path: Path, seed: int, count: int, pause_ms: int) -> None:
+def main(path: Path, seed: int, count: int) -> None:
     path.mkdir(exist_ok=True)
     raw = EmbeddedSwapLog(path / "raw.db", 1)
     log = EmbeddedSwapLog(path / "log.db", PARTITIONS)
@@ -101,7 +100,7 @@ def main(path: Path, seed: int, count: int, pause_ms: int) -> None:
     thread = PreprocessThread(preprocess, lambda: None)
     thread.start()
     ingest = Ingest(raw, place_raw_events, lambda: END_MS, wake.set, Silent())
-    asyncio.run(ingest.pump(Made(seed, count, pause_ms / 1_000)))
+    asyncio.run(ingest.pump(Made(seed, count)))
 
     def caught_up() -> bool:
         if thread.failure is not None:
@@ -118,4 +117,4 @@ def main(path: Path, seed: int, count: int, pause_ms: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -19,8 +19,8 @@ from swapstats.model.preprocessed import Preprocessed, RefusedEvent
 from swapstats.model.record import MessageBlock, RecordBatch
 from swapstats.ports.candles import CandleSink
 from swapstats.ports.observer import Silent
+from swapstats.ports.raw_machine import Machine
 from swapstats.ports.swap_subscription import PartitionOwner
-from swapstats.roles.preprocess.machine import Machine
 from swapstats.roles.preprocess.options import PreprocessOptions
 from swapstats.roles.preprocess.outlets import Outlets
 from swapstats.roles.preprocess.run import LettersSafe, Preprocess, at_once

@@ -1,32 +1,43 @@
 """kill -9 at random moments between a source of raw events and the swap log."""
 
+import contextlib
 import random
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from tests.roles.preprocess.kill_process import PARTITIONS
 
 from swapstats.adapters.embedded.dead_letters import EmbeddedDeadLetterReader
 from swapstats.adapters.embedded.log_reader import EmbeddedSwapLogReader
+from swapstats.errors import StoreError
+from swapstats.testing.eventually import eventually
 
 ROOT = Path(__file__).parents[3]
 KILLS = 12
-COUNT = 6_000
+COUNT = 20_000
 
 
-def start(path: Path, seed: int, pause_ms: int) -> subprocess.Popen[str]:
+def start(path: Path, seed: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.roles.preprocess.kill_process"]
-    given = [str(path), str(seed), str(COUNT), str(pause_ms)]
+    given = [str(path), str(seed), str(COUNT)]
     return subprocess.Popen([*command, *given], cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
 def finish(path: Path, seed: int) -> None:
-    process = start(path, seed, 0)
+    process = start(path, seed)
     said, _ = process.communicate(timeout=120)
     assert (process.returncode, said) == (0, "done\n")
+
+
+def reached(path: Path, target: int) -> bool:
+    """Whether the raw log holds so many events."""
+    try:
+        with contextlib.closing(EmbeddedSwapLogReader(path / "raw.db")) as log:
+            return log.end_offsets()[0] >= target
+    except StoreError:
+        return False
 
 
 def swaps(path: Path) -> list[list[bytes]]:
@@ -57,16 +68,19 @@ def test_a_dozen_kills_change_nothing_of_what_was_made(tmp_path: Path) -> None:
     chance = random.Random(seed)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     finish(whole, seed)
-    kills_under_way = 0
-    for _ in range(KILLS):
-        process = start(killed, seed, 4)
-        # From the first imports to the end of the stream, wherever that is on this machine.
-        time.sleep(chance.uniform(0.3, 2.5))
-        kills_under_way += process.poll() is None
+    for target in sorted(chance.randrange(COUNT) for _ in range(KILLS)):
+        process = start(killed, seed)
+
+        def is_there(process: subprocess.Popen[str] = process, target: int = target) -> bool:
+            return process.poll() is not None or reached(killed, target)
+
+        eventually(is_there, 60_000, f"{target} raw events")
+        # Somewhere in what follows: an append, a saved state, the end.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(chance.uniform(0, 0.2))
         process.kill()
         process.communicate()
     finish(killed, seed)
-    assert kills_under_way > KILLS // 2
     assert swaps(killed) == swaps(whole)
     assert sum(map(len, swaps(whole))) > COUNT // 2
     assert letters(killed) == letters(whole) != []

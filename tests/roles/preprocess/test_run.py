@@ -11,7 +11,7 @@ from swapstats.errors import Rejected, StoreCorrupt, StoreFull, Transient
 from swapstats.model.preprocessed import Candle, Preprocessed
 from swapstats.model.record import RecordBatch
 from swapstats.model.saved_state import SavedState
-from swapstats.roles.preprocess.machine import Machine
+from swapstats.ports.raw_machine import Machine
 from swapstats.roles.preprocess.run import Preprocess
 from swapstats.testing.eventually import eventually
 from swapstats.testing.faults import Fault, FaultPlan, InjectedCrash

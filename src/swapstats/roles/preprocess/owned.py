@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from swapstats.errors import OffsetGone, Rejected, StoreCorrupt
+from swapstats.ports.raw_machine import Machine, MakeMachine
 from swapstats.ports.state_store import StateStore
 from swapstats.ports.swap_log import SwapLogReader
-from swapstats.roles.preprocess.machine import Machine, MakeMachine
 
 
 @dataclass(slots=True)

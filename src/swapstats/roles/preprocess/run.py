@@ -19,12 +19,12 @@ from swapstats.model.record import MessageBlock, RecordBatch
 from swapstats.model.saved_state import SavedState
 from swapstats.ports.dead_letters import DeadLetterSink
 from swapstats.ports.observer import PreprocessObserver
+from swapstats.ports.raw_machine import MakeMachine
 from swapstats.ports.state_store import StateStore
 from swapstats.ports.swap_log import SwapLog
 from swapstats.ports.swap_subscription import PartitionOwner, SwapSubscription
 from swapstats.roles.aggregator.taken_over import TakenOver
 from swapstats.roles.ingest import Placing
-from swapstats.roles.preprocess.machine import MakeMachine
 from swapstats.roles.preprocess.options import PreprocessOptions
 from swapstats.roles.preprocess.outlets import Outlets
 from swapstats.roles.preprocess.owned import OwnedPartition, note_name, note_text, take_over

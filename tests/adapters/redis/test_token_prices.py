@@ -1,0 +1,33 @@
+"""Newest prices in Redis: many at once, and what is none."""
+
+import contextlib
+
+import pytest
+
+from swapstats.adapters.redis import token_prices
+from swapstats.adapters.redis.connection import RedisLine
+from swapstats.adapters.redis.token_prices import RedisTokenPrices
+from swapstats.errors import StoreCorrupt
+from swapstats.model.preprocessed import TokenPrice
+
+
+def test_many_prices_go_by_parts(
+    redis_url: str, prefix: str, line: RedisLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_prices, "FIELDS_MAX", 3)
+    with contextlib.closing(RedisTokenPrices(redis_url, prefix)) as prices:
+        prices.put(
+            [
+                TokenPrice(token=f"T{at}", price_usd=str(at), source="pool", event_time=at)
+                for at in range(10)
+            ]
+        )
+        found = [prices.get(f"T{at}") for at in range(10)]
+    assert [price.price_usd for price in found if price] == [str(at) for at in range(10)]
+
+
+def test_a_value_that_is_no_price_is_told(redis_url: str, prefix: str, line: RedisLine) -> None:
+    with contextlib.closing(RedisTokenPrices(redis_url, prefix)) as prices:
+        line.call("HSET", f"{{{prefix}:prices}}:newest", "T", "nonsense")
+        with pytest.raises(StoreCorrupt, match="'T'"):
+            prices.get("T")
