@@ -27,7 +27,9 @@ def test_everything_is_counted_by_its_name() -> None:
     assert value("raw_events_total") == 8
     assert value("swaps_priced_total", price_source="stable") == 4
     assert value("swaps_flagged_total", flag="round_trip") == 2
-    assert value("raw_refused_total", reason="dust") == 2
+    assert value("raw_filtered_total", reason="dust") == 2
+    assert value("raw_refused_total", reason="dust") is None
+    assert value("raw_refused_total", reason="bad_json") == 2
     assert value("raw_unread", partition="0") == 12
     assert value("raw_lag_seconds", partition="0") == 2.5
     assert value("preprocess_state_bytes") == 700

@@ -44,7 +44,9 @@ def trades(count: int, first: int = 0) -> list[bytes]:
 
 
 async def stats(life: Life) -> dict[str, Any]:
-    return (await life.get("/api/tokens/BTC/stats"))[1]["w5m"]
+    _, answer = await life.get("/api/tokens/BTC/stats")
+    window: dict[str, Any] = answer["w5m"]
+    return window
 
 
 async def test_raw_events_become_windows_candles_and_letters(

@@ -1,5 +1,7 @@
 """What sources say, in readiness and in figures."""
 
+from swapstats.adapters.sources.exchange.open import exchange_source
+from swapstats.adapters.system_clock import SystemClock
 from swapstats.model.health import Readiness, RoleState
 from swapstats.observability.metrics import Metrics
 from swapstats.ports.source import SourceStatus
@@ -42,4 +44,7 @@ def test_each_source_is_a_figure() -> None:
     def figure(name: str) -> float | None:
         return metrics.registry.get_sample_value("source_state", {"source": name})
 
-    assert [figure(name) for name in ("evm:base", "evm:ethereum", "binance", "new")] == [3, 2, 0, 2]
+    exchange = exchange_source("binance", ["BTCUSDT"], SystemClock())
+    note_sources(metrics, [exchange])  # not opened yet: nothing is known
+    assert metrics.registry.get_sample_value("source_filled", {"source": "binance"}) is None
+    assert [figure(name) for name in ("evm:base", "evm:ethereum", "binance", "new")] == [3, 2, 1, 2]

@@ -28,7 +28,8 @@ class RawFigures:
             else:
                 metrics.swaps_flagged_total.labels(name).inc(count)
         for refused in made.refused:
-            metrics.raw_refused_total.labels(refused.reason).inc()
+            counter = metrics.raw_refused_total if refused.is_letter else metrics.raw_filtered_total
+            counter.labels(refused.reason).inc()
 
     def raw_position(self, partition: int, next_offset: int, end_offset: int, lag_ms: int) -> None:
         """Note a partition's place in the raw log."""

@@ -16,7 +16,10 @@ RAW_TABLE: Final = (
     ),
     MetricSpec("swaps_flagged_total", "counter", "Swaps made with a flag, by flag.", ("flag",)),
     MetricSpec(
-        "raw_refused_total", "counter", "Raw events that became no swap, by reason.", ("reason",)
+        "raw_refused_total", "counter", "Raw events kept as dead letters, by reason.", ("reason",)
+    ),
+    MetricSpec(
+        "raw_filtered_total", "counter", "Raw events left out on purpose, by reason.", ("reason",)
     ),
     MetricSpec(
         "preprocess_latency_ms", "histogram",
@@ -37,6 +40,19 @@ RAW_TABLE: Final = (
         "source_state", "gauge",
         "How a source does: 0 live or done, 1 connecting, 2 waiting, 3 failed.", ("source",),
     ),
+    MetricSpec(
+        "source_filled", "gauge",
+        "Trades asked of an exchange's history because they did not come, since the start.",
+        ("source",),
+    ),
+    MetricSpec(
+        "source_missing", "gauge",
+        "Trades that an exchange's history does not have either, since the start.", ("source",),
+    ),
+    MetricSpec(
+        "source_connections", "gauge", "Connections made to an exchange, since the start.",
+        ("source",),
+    ),
 )  # fmt: skip
 """Metrics that are there only where raw events are; elsewhere they stay at 0."""
 
@@ -50,9 +66,13 @@ class RawMetrics:
         self.swaps_priced_total = make.counter("swaps_priced_total")
         self.swaps_flagged_total = make.counter("swaps_flagged_total")
         self.raw_refused_total = make.counter("raw_refused_total")
+        self.raw_filtered_total = make.counter("raw_filtered_total")
         self.preprocess_latency_ms = make.histogram("preprocess_latency_ms")
         self.preprocess_save_ms = make.histogram("preprocess_save_ms")
         self.preprocess_state_bytes = make.gauge("preprocess_state_bytes")
         self.raw_unread = make.gauge("raw_unread")
         self.raw_lag_seconds = make.gauge("raw_lag_seconds")
         self.source_state = make.gauge("source_state")
+        self.source_filled = make.gauge("source_filled")
+        self.source_missing = make.gauge("source_missing")
+        self.source_connections = make.gauge("source_connections")

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from swapstats.model.health import RoleState
 from swapstats.observability.metrics import Metrics
 from swapstats.ports.source import Source
+
+if TYPE_CHECKING:
+    from swapstats.adapters.sources.exchange.feed import Feed
 
 _FIGURES: Final[Mapping[str, int]] = {
     "live": 0,
@@ -35,7 +38,12 @@ def with_sources(state: RoleState, sources: Sequence[Source]) -> RoleState:
 
 
 def note_sources(metrics: Metrics, sources: Sequence[Source]) -> None:
-    """Note how each source does."""
+    """Note how each source does; of exchanges, what was missed as well."""
     for source in sources:
+        feed: Feed | None = getattr(source, "feed", None)
+        if feed is not None:
+            metrics.source_filled.labels(source.name).set(feed.counts.filled)
+            metrics.source_missing.labels(source.name).set(feed.missing.trades)
+            metrics.source_connections.labels(source.name).set(feed.counts.connections)
         figure = _FIGURES.get(source.status().state, _FIGURES["waiting"])
         metrics.source_state.labels(source.name).set(figure)

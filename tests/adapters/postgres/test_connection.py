@@ -13,7 +13,7 @@ def one(line: PostgresLine) -> object:
 
 
 def test_a_broken_connection_is_told_once_and_made_again(dsn: str) -> None:
-    prepared = []
+    prepared: list[psycopg.Connection] = []
     line = PostgresLine(dsn, prepared.append)
     assert one(line) == (1,)
     with psycopg.connect(dsn, autocommit=True) as other:

@@ -12,6 +12,7 @@ from swapstats.errors import StoreFormat
 def steps_made(dsn: str) -> int:
     with psycopg.connect(dsn, autocommit=True) as connection:
         row = connection.execute("SELECT count(*) FROM swapstats.migrations").fetchone()
+    assert row is not None
     return int(row[0])
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 
+import msgspec
 import pytest
 from tests.roles.preprocess.test_run import candle
 
@@ -68,16 +69,9 @@ def test_of_what_waits_only_the_newest_of_each_is_stored(outlets: Outlets, store
     store.gate.clear()
     outlets.offer(of(candle(1)))
     assert store.inside.wait(10)
-    for trades in (2, 3):
-        newest = Candle(
-            **{
-                name: getattr(candle(2), name)
-                for name in Candle.__struct_fields__
-                if name != "trades"
-            },
-            trades=trades,
-        )
-        outlets.offer(of(newest))
+    newest = msgspec.structs.replace(candle(2), trades=3)
+    outlets.offer(of(candle(2)))
+    outlets.offer(of(newest))
     assert not outlets.drain(1)
     store.gate.set()
     assert outlets.drain(5_000)
