@@ -26,16 +26,17 @@ class RoleProcess(ServiceProcess):
     """One life of one role.
 
     Args:
-        role: `aggregate` or `serve`.
+        role: the command, such as `aggregate` or `collect evm`.
         config: the stack's configuration.
         said_dir: where its log lines are kept, a file for each life.
         arguments: further ones.
     """
 
     def __init__(self, role: str, config: Path, said_dir: Path, *arguments: str) -> None:
-        life = sum(1 for _ in said_dir.glob(f"{role}.*.log"))
-        self._said = said_dir / f"{role}.{life}.log"
-        command = [sys.executable, "-m", "swapstats", role, "--config", str(config)]
+        name = role.replace(" ", "-")
+        life = sum(1 for _ in said_dir.glob(f"{name}.*.log"))
+        self._said = said_dir / f"{name}.{life}.log"
+        command = [sys.executable, "-m", "swapstats", *role.split(), "--config", str(config)]
         command += ["--log-format", "json", *arguments]
         for name in ("prometheus", "pprof"):
             command += ["--set", f"metrics.{name}=127.0.0.1:0"]

@@ -10,6 +10,8 @@ from tests.end_to_end.stack_roles import RoleProcess
 from swapstats.errors import UsageError
 from swapstats.stack.local_stack import LocalStack
 from swapstats.testing.eventually import eventually
+from swapstats.testing.evm.running import anvil_market
+from swapstats.testing.evm.story import MarketStory
 
 pytestmark = pytest.mark.servers
 
@@ -50,3 +52,30 @@ def test_one_process_writes_aggregates_and_serves(tmp_path: Path) -> None:
             assert again.end(signal.SIGINT) == 0, again.said
         finally:
             again.close()
+
+
+def test_one_process_collects_and_prices_a_chain_too(tmp_path: Path) -> None:
+    try:
+        stack = LocalStack(tmp_path / "stack", partitions=3)
+        with stack, anvil_market(tmp_path / "anvil") as (chain, market):
+            given = (
+                *("--api-http-addr", "127.0.0.1:0", "--source", "evm", "--rpc", chain.url),
+                *("--set", f"source.evm.chains=anvil={chain.chain_id}"),
+                *("--set", "source.evm.start=anvil=0"),
+                *("--set", f"preprocess.stables={chain.chain_id}={market.usdc}"),
+                *("--set", f"preprocess.natives={chain.chain_id}={market.weth}"),
+                *("--set", "app.windows=24h,1000h", "--set", "ingest.topic_cfg.retention_ms=-1"),
+            )
+            run = RoleProcess("run", stack.config_path, tmp_path, *given)
+            try:
+                MarketStory(1, chain, market).grow(5)
+                priced = "swaps_priced_total"
+                eventually(lambda: run.metrics().get(priced, 0) > 10, WAIT_MS, "priced swaps")
+                eventually(
+                    lambda: run.metrics()["events_applied_total"] > 10, WAIT_MS, "applied swaps"
+                )
+                assert run.end() == 0, run.said
+            finally:
+                run.close()
+    except UsageError as error:
+        pytest.skip(str(error))
