@@ -10,6 +10,8 @@ from tests.cli.conftest import Said
 from tests.roles.aggregator.rig import START_MS, swap
 from tests.roles.replayed import replay_into
 
+from swapstats.adapters.embedded.dead_letters import EmbeddedDeadLetterStore
+from swapstats.model.effects import DeadLetter
 from swapstats.model.wire import REASONS
 
 Cli = Callable[..., Said]
@@ -87,3 +89,15 @@ def test_no_directory(cli: Cli, tmp_path: Path) -> None:
     said = cli("dead-letters", "--data-dir", tmp_path / "none")
     assert said.status == 2
     assert "Expected a data directory" in said.err
+
+
+def test_raw_events_that_became_no_swap_are_listed_apart(cli: Cli, tmp_path: Path) -> None:
+    said = cli("dead-letters", "--raw", "--data-dir", tmp_path)
+    assert (said.status, "Expected raw events" in said.err) == (2, True)
+    store = EmbeddedDeadLetterStore(tmp_path / "raw-dead-letters.db")
+    store.put([DeadLetter(0, 7, START_MS, "unknown_chain", "Expected a chain", b'{"chain_id":5}')])
+    store.close()
+    said = cli("dead-letters", "--raw", "--data-dir", tmp_path, "--json")
+    assert [json.loads(line)["offset"] for line in said.out.splitlines()] == [7]
+    said = cli("dead-letters", "--raw", "--data-dir", tmp_path, "--reason", "unknown_chain")
+    assert "unknown_chain" in said.out

@@ -14,7 +14,7 @@ from swapstats.errors import UsageError
 from swapstats.model.effects import DeadLetter
 from swapstats.model.wire import REASONS
 from swapstats.settings import load
-from swapstats.wiring.reading import EmbeddedReaders
+from swapstats.wiring.reading import EmbeddedReaders, raw_letters
 
 _SHOWN_BYTES = 200
 
@@ -24,6 +24,7 @@ def dead_letters_command(
     data_dir: Path | None = None,
     reason: str | None = None,
     limit: int = 20,
+    raw: Annotated[bool, Parameter(negative="")] = False,
     json_lines: Annotated[bool, Parameter(name="--json", negative="")] = False,
     config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
 ) -> None:
@@ -40,20 +41,17 @@ def dead_letters_command(
         Only this reason.
     limit
         How many messages at most.
+    raw
+        Raw events of chains and exchanges that became no swap, instead of refused swaps.
     json_lines
         One JSON object a line; `message` is the text, or `message_base64` where it is none.
     config
         YAML file with the settings of the service.
     """
-    if reason is not None and reason not in REASONS[1:]:
+    if not raw and reason is not None and reason not in REASONS[1:]:
         raise UsageError(f"Expected a reason of {', '.join(REASONS[1:])}, was {reason!r}")
     settings = load(config, flags={"data.dir": data_dir})
-    readers = EmbeddedReaders.open(Path(settings.data.dir))
-    try:
-        letters = list(readers.dead_letters.scan(reason=reason, limit=limit))
-        counts = readers.dead_letters.counts()
-    finally:
-        readers.close()
+    letters, counts = _read(Path(settings.data.dir), reason, limit, is_raw=raw)
     out = Console(highlight=False)
     if json_lines:
         for letter in letters:
@@ -78,6 +76,21 @@ def dead_letters_command(
     out.print(table, markup=False)
     for name in sorted(counts):
         out.print(f"{counts[name]:>10,} {name}")
+
+
+def _read(
+    path: Path, reason: str | None, limit: int, *, is_raw: bool
+) -> tuple[list[DeadLetter], dict[str, int]]:
+    """Letters of a data directory, newest first, and how many it holds by reason."""
+    if is_raw:
+        return raw_letters(path, reason, limit)
+    readers = EmbeddedReaders.open(path)
+    try:
+        return list(readers.dead_letters.scan(reason=reason, limit=limit)), (
+            readers.dead_letters.counts()
+        )
+    finally:
+        readers.close()
 
 
 def _as_json(letter: DeadLetter) -> dict[str, str | int]:

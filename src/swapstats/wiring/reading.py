@@ -15,6 +15,7 @@ from swapstats.core.shard import Shard
 from swapstats.core.shard_config import ShardConfig
 from swapstats.errors import UsageError
 from swapstats.model.checkpoint import CheckpointHeader
+from swapstats.model.effects import DeadLetter
 from swapstats.model.record import RecordBatch
 from swapstats.wiring.auditing import Auditor
 
@@ -111,3 +112,23 @@ class _PastDamage:
             for piece in found.corrupt
         )
         return found.batch, damaged, found.next_offset
+
+
+def raw_letters(
+    path: Path, reason: str | None, limit: int
+) -> tuple[list[DeadLetter], dict[str, int]]:
+    """Raw events of a data directory that became no swap, newest first, and counts by reason.
+
+    Raises:
+        UsageError: no such directory, or none where raw events were.
+    """
+    with DataDirectory.open(path, writer=False) as directory:
+        if not directory.raw_dead_letters_path.exists():
+            raise UsageError(
+                f"Expected raw events in {path}, was none: run a source of them there first"
+            )
+        reader = EmbeddedDeadLetterReader(directory.raw_dead_letters_path)
+        try:
+            return list(reader.scan(reason=reason, limit=limit)), reader.counts()
+        finally:
+            reader.close()
