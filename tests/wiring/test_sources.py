@@ -11,6 +11,7 @@ from swapstats.adapters.sources.ndjson import NdjsonSource
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.errors import UsageError
 from swapstats.settings import SourceSettings, load
+from swapstats.testing.exchange_verdict import Collected, all_of
 from swapstats.wiring.sources import NamedSources, open_sources
 
 REACHABLE = "swapstats.adapters.sources.exchange.open.reachable"
@@ -44,12 +45,12 @@ async def test_two_files_are_two_sources() -> None:
 
 
 async def test_an_exchange_takes_the_markets_it_is_given_or_those_of_the_settings() -> None:
-    found = await opened("binance", "binance-usdm:BTCUSDT")
+    found = await opened("binance", "binance-usdm")
     assert [source.name for source in found.raw] == ["binance", "binance-usdm"]
 
 
 @pytest.mark.parametrize(
-    "use", ["demo:1", "replay:", "nowhere:BTCUSDT", "binance-usdm", "stdin:x", "Demo", ""]
+    "use", ["demo:1", "replay:", "nowhere:BTCUSDT", "kraken", "stdin:x", "Demo", ""]
 )
 async def test_what_is_no_source_is_refused(use: str) -> None:
     with pytest.raises(UsageError, match=r"Expected a source of auto, demo, .*, was "):
@@ -89,3 +90,18 @@ async def test_auto_with_an_exchange_takes_its_trades_and_says_so(
     assert found.finished == []
     assert found.told[0].startswith("Live Binance trades of BTCUSDT, ETHUSDT, ")
     assert found.told[0].endswith(": it answered")
+
+
+async def test_an_exchange_is_where_the_settings_say() -> None:
+    recording = made(200)
+    got = Collected()
+    async with played(recording).serving() as exchange:
+        flags = {
+            "source.use": ["binance:BTCUSDT,ETHUSDT"],
+            "source.binance.stream_url": exchange.stream_url,
+            "source.binance.rest_url": exchange.rest_url,
+        }
+        given = load(environ={}, flags=flags).source
+        (source,) = (await open_sources(given, SystemClock())).raw
+        await got.read(source, all_of(recording), 60_000)
+    got.check(recording)

@@ -7,6 +7,7 @@ A part of the table of every key; `stream.py` says how to read it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from swapstats.settings.exchanges import BinanceSource, BinanceUsdmSource
 from swapstats.settings.key import MINUTE_MS, SECOND_MS, key
 from swapstats.settings.kinds import INTEGER, LIST, MAP, SECRET, SPAN, Secret
 
@@ -23,19 +24,6 @@ class DemoSource:
     )
     tokens: int = key(
         "tokens", INTEGER, "3000", "Tokens in the market.", bounds=(1, 100_000), unit="tokens"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class BinanceSource:
-    """Live public trades of Binance."""
-
-    symbols: tuple[str, ...] = key(
-        "symbols",
-        LIST,
-        ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "LINKUSDT"),
-        "Markets to take trades from.",
-        bounds=(1, 200),
     )
 
 
@@ -130,6 +118,16 @@ class SourceSettings:
         "How long `auto` waits for Binance before it takes the demo market.",
         bounds=(100, MINUTE_MS),
     )
+    backfill_trades_max: int = key(
+        "backfill_trades_max",
+        INTEGER,
+        "100000",
+        "Missing trades that an exchange is asked for at most, a market and gap; older ones stay "
+        "missing, and the source says so.",
+        bounds=(1, 10_000_000),
+        unit="trades",
+    )
     demo: DemoSource = field(default_factory=DemoSource)
     binance: BinanceSource = field(default_factory=BinanceSource)
+    binance_usdm: BinanceUsdmSource = field(default_factory=BinanceUsdmSource)
     evm: EvmSource = field(default_factory=EvmSource)

@@ -11,7 +11,6 @@ defaults are written as people write them.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from swapstats.settings.exchanges import BinanceSource, BinanceUsdmSource
 from swapstats.settings.key import DAY_MS, GIB, HOUR_MS, KIB, MIB, MINUTE_MS, SECOND_MS, key
 from swapstats.settings.kinds import (
     BOOLEAN,

@@ -65,13 +65,14 @@ async def open_sources(settings: SourceSettings, clock: Clock) -> NamedSources:
 
 
 async def _auto(found: NamedSources, settings: SourceSettings, clock: Clock) -> list[Source]:
-    from swapstats.adapters.sources.exchange.open import exchange_source, reachable, venue_named
+    from swapstats.adapters.sources.exchange.open import reachable, venue_named
 
-    is_reachable, why = await reachable(venue_named("binance"), settings.auto_wait_ms)
+    binance = settings.binance
+    venue = venue_named("binance", stream_url=binance.stream_url, rest_url=binance.rest_url)
+    is_reachable, why = await reachable(venue, settings.auto_wait_ms)
     if is_reachable:
-        symbols = settings.binance.symbols
-        found.told.append(f"Live Binance trades of {', '.join(symbols)}: {why}")
-        made = [exchange_source("binance", symbols, clock)]
+        found.told.append(f"Live Binance trades of {', '.join(binance.symbols)}: {why}")
+        made = [_exchange("binance", binance.symbols, settings, clock)]
         found.raw += made
         return made
     found.told.append(f"The demo market, not an exchange: {why}")
@@ -86,15 +87,36 @@ def _raw(name: str, rest: str, text: str, settings: SourceSettings, clock: Clock
         from swapstats.wiring.evm_sources import evm_sources
 
         return evm_sources(rest, settings, clock)
-    from swapstats.adapters.sources.exchange.open import VENUES, exchange_source
+    from swapstats.adapters.sources.exchange.open import VENUES
 
-    if name == "binance" and not rest:
-        return [exchange_source(name, settings.binance.symbols, clock)]
-    if name in VENUES and rest:
-        return [exchange_source(name, _symbols(rest), clock)]
+    defaults = {"binance": settings.binance.symbols, "binance-usdm": settings.binance_usdm.symbols}
+    symbols = _symbols(rest) if rest else defaults.get(name, ())
+    if name in VENUES and symbols:
+        return [_exchange(name, symbols, settings, clock)]
     raise UsageError(
         f"Expected a source of auto, demo, stdin, replay:FILE, evm[:CHAIN] or an exchange with its "
         f"markets ({', '.join(f'{venue}:MARKET,MARKET' for venue in VENUES)}), was {text!r}"
+    )
+
+
+def _exchange(name: str, symbols: Sequence[str], settings: SourceSettings, clock: Clock) -> Source:
+    """Make the source of an exchange."""
+    from swapstats.adapters.sources.exchange.open import exchange_source
+    from swapstats.adapters.sources.exchange.options import Options
+
+    options = Options(backfill_trades_max=settings.backfill_trades_max)
+    if name not in {"binance", "binance-usdm"}:
+        return exchange_source(name, symbols, clock, options=options)
+    usdm = settings.binance_usdm
+    given = settings.binance if name == "binance" else usdm
+    return exchange_source(
+        name,
+        symbols,
+        clock,
+        stream_url=given.stream_url,
+        rest_url=given.rest_url,
+        api_key=usdm.api_key.reveal() if name == "binance-usdm" else "",
+        options=options,
     )
 
 
