@@ -108,7 +108,7 @@ def main(path: Path, seed: int, count: int) -> None:
         places = preprocess.status.places
         return bool(places) and places[0].next_offset == count
 
-    eventually(caught_up, 60_000, "all raw events to be taken")
+    eventually(caught_up, 240_000, "all raw events to be taken")
     thread.stop()
     thread.join()
     ingest.close()
