@@ -45,12 +45,12 @@ async def test_two_files_are_two_sources() -> None:
 
 
 async def test_an_exchange_takes_the_markets_it_is_given_or_those_of_the_settings() -> None:
-    found = await opened("binance", "binance-usdm")
-    assert [source.name for source in found.raw] == ["binance", "binance-usdm"]
+    found = await opened("binance", "binance-usdm", "okx:BTC-USDT")
+    assert [source.name for source in found.raw] == ["binance", "binance-usdm", "okx"]
 
 
 @pytest.mark.parametrize(
-    "use", ["demo:1", "replay:", "nowhere:BTCUSDT", "kraken", "stdin:x", "Demo", ""]
+    "use", ["demo:1", "replay:", "nowhere:BTCUSDT", "kraken", "ccxt:kucoin", "stdin:x", "Demo", ""]
 )
 async def test_what_is_no_source_is_refused(use: str) -> None:
     with pytest.raises(UsageError, match=r"Expected a source of auto, demo, .*, was "):

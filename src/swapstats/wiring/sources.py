@@ -87,15 +87,19 @@ def _raw(name: str, rest: str, text: str, settings: SourceSettings, clock: Clock
         from swapstats.wiring.evm_sources import evm_sources
 
         return evm_sources(rest, settings, clock)
-    from swapstats.adapters.sources.exchange.open import VENUES
+    from swapstats.adapters.sources.exchange.open import GENERIC, VENUES
 
+    exchange, _, markets = rest.partition(":")
+    if name == "ccxt" and exchange and markets:
+        return [_exchange(f"{GENERIC}{exchange}", _symbols(markets), settings, clock)]
     defaults = {"binance": settings.binance.symbols, "binance-usdm": settings.binance_usdm.symbols}
     symbols = _symbols(rest) if rest else defaults.get(name, ())
     if name in VENUES and symbols:
         return [_exchange(name, symbols, settings, clock)]
     raise UsageError(
         f"Expected a source of auto, demo, stdin, replay:FILE, evm[:CHAIN] or an exchange with its "
-        f"markets ({', '.join(f'{venue}:MARKET,MARKET' for venue in VENUES)}), was {text!r}"
+        f"markets ({', '.join(f'{venue}:MARKET,MARKET' for venue in VENUES)}, or "
+        f"ccxt:EXCHANGE:MARKET for others), was {text!r}"
     )
 
 

@@ -108,10 +108,12 @@ def main(path: Path, seed: int, count: int) -> None:
         places = preprocess.status.places
         return bool(places) and places[0].next_offset == count
 
-    eventually(caught_up, 240_000, "all raw events to be taken")
-    thread.stop()
-    thread.join()
-    ingest.close()
+    try:
+        eventually(caught_up, 240_000, "all raw events to be taken")
+    finally:
+        thread.stop()
+        thread.join()
+        ingest.close()
     outlets.close()
     print("done", flush=True)
 

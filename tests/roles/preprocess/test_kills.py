@@ -27,7 +27,9 @@ def start(path: Path, seed: int) -> subprocess.Popen[str]:
 
 def finish(path: Path, seed: int) -> None:
     process = start(path, seed)
-    said, _ = process.communicate(timeout=300)
+    with contextlib.ExitStack() as opened:
+        opened.callback(process.kill)
+        said, _ = process.communicate(timeout=300)
     assert (process.returncode, said) == (0, "done\n")
 
 
