@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # a worker that ends early ends the run: nobody waits for ever.
 STUCK := --max-worker-restart 0 -o faulthandler_timeout=330 -o faulthandler_exit_on_timeout=true
 
-.PHONY: help run stack test lint format bench bench-servers soak prove programs clean
+.PHONY: help run stack test lint format bench bench-servers soak prove programs geth clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -60,7 +60,7 @@ MINUTES ?= 60
 soak: $(VENV)/.warm programs ## Run everything for an hour and watch memory and lag (MINUTES=60)
 	$(BIN)/python bench/soak.py --minutes $(MINUTES)
 
-prove: $(VENV)/.warm programs ## The long checks: 100 kills, many seeds
+prove: $(VENV)/.warm programs geth ## The long checks: 100 kills, many seeds
 	$(BIN)/python -m pytest -m prove --timeout 3600
 
 programs: $(READY) ## Install Debian's chromium and redis-server if they are missing and can be installed
@@ -76,6 +76,12 @@ programs: $(READY) ## Install Debian's chromium and redis-server if they are mis
 	  echo "building versitygw, an S3 server (once, about 2 minutes)" && \
 	  GOBIN="$(CURDIR)/$(BIN)" go install github.com/versity/versitygw/cmd/versitygw@v1.8.0; } || \
 	  echo "no versitygw: tests of checkpoints on S3 will be skipped (install Go to have it built)"
+
+geth: $(READY) ## Build go-ethereum, for tests of real reorgs (once, 5 minutes, needs Go)
+	@test -x $(BIN)/geth || { command -v go >/dev/null && \
+	  echo "building geth (once, about 5 minutes)" && \
+	  GOBIN="$(CURDIR)/$(BIN)" go install github.com/ethereum/go-ethereum/cmd/geth@v1.17.0; } || \
+	  echo "no geth: tests of reorgs as production nodes show them will be skipped (install Go)"
 
 clean: ## Remove what was made, but not data/
 	rm -rf $(VENV) build dist artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,7 +11,6 @@ from swapstats.errors import InvariantBroken
 from swapstats.stack.anvil import AnvilServer
 from swapstats.testing.evm.chain import GAS_PRICE, BlockPlan, MadeBlock, ancestors, branch
 from swapstats.testing.evm.json_rpc import JsonRpc
-from swapstats.testing.evm.signing import transaction_hash
 
 _BASE_FEE = GAS_PRICE // 2
 
@@ -72,15 +71,21 @@ class AnvilChain:
             if mined != block.hash:
                 raise InvariantBroken(f"Expected block {block.hash} to come back, was {mined}")
 
+    def close(self) -> None:
+        """Close the connection."""
+        self.rpc.close()
+
     def _mine(self, time_s: int, transactions: Sequence[bytes]) -> str:
         self.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(_BASE_FEE))
         # One by one: the calls of one request are carried out side by side.
-        for raw in transactions:
-            self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+        expected = [
+            self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex()) for raw in transactions
+        ]
         self.rpc.call("evm_mine", hex(time_s))
         found = self.rpc.call("eth_getBlockByNumber", "latest", False)
-        expected = [transaction_hash(raw) for raw in transactions]
         if found["transactions"] != expected or found["parentHash"] != self.head:
+            self.rpc.call("anvil_dropAllTransactions")
+            self.rpc.call("anvil_rollback", 1)
             raise InvariantBroken(
                 f"Expected a block of {len(expected)} transactions in their order upon "
                 f"{self.head}, was one of {len(found['transactions'])} upon {found['parentHash']}"

@@ -86,6 +86,10 @@ class DevChain(Protocol):
         """Make a block that was made before the head, longer or shorter as its branch may be."""
         ...
 
+    def close(self) -> None:
+        """Close the steering side's connections."""
+        ...
+
 
 def branch(
     blocks: Mapping[str, MadeBlock], tip: str, until: Sequence[str] | set[str] | frozenset[str]

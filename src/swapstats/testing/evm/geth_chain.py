@@ -13,7 +13,6 @@ from swapstats.stack.geth import NOTHING, GethServer, engine_headers
 from swapstats.testing.eventually import eventually
 from swapstats.testing.evm.chain import BlockPlan, MadeBlock, ancestors, branch
 from swapstats.testing.evm.json_rpc import JsonRpc
-from swapstats.testing.evm.signing import transaction_hash
 
 _POOL_MS: Final = 20_000
 _BUILD_FIRST_MS: Final = 5
@@ -30,6 +29,10 @@ class _Engine:
 
     def call(self, method: str, *params: Any) -> Any:
         return self._engine.call(method, *params, headers=engine_headers())
+
+    def close(self) -> None:
+        self.rpc.close()
+        self._engine.close()
 
     def take(self, payload: dict[str, Any]) -> None:
         """Let the node know a block, without making it canonical."""
@@ -115,6 +118,11 @@ class GethChain:
         """Make a canonical block, and all it stands on, final."""
         self.finalized = block
         self._shown.choose(self.head, block)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for engine in (self._shown, self._builder):
+            engine.close()
 
     def _rewind(self, parent: str) -> None:
         """Let the builder's chain end in `parent`."""

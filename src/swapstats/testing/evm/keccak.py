@@ -56,41 +56,48 @@ def topic(signature: str) -> str:
     return "0x" + keccak256(signature.encode()).hex()
 
 
-def _rotated(lane: int, count: int) -> int:
-    return ((lane << count) | (lane >> (64 - count))) & _MASK
-
-
 def _permute(state: list[int]) -> None:
     """Keccak-f[1600] in place; lane (x, y) is at x + 5 * y."""
+    mask, moves = _MASK, _moves()
+    moved = [0] * _LANES
     for constant in _round_constants():
-        columns = [
+        a, b, c, d, e = (
             state[x] ^ state[x + 5] ^ state[x + 10] ^ state[x + 15] ^ state[x + 20]
             for x in range(5)
-        ]
-        mixed = [columns[x - 1] ^ _rotated(columns[(x + 1) % 5], 1) for x in range(5)]
-        moved = [0] * _LANES
-        for source, target, count in _moves():
-            moved[target] = _rotated(state[source] ^ mixed[source % 5], count)
+        )
+        mixed = (
+            e ^ (b << 1 | b >> 63) & mask,
+            a ^ (c << 1 | c >> 63) & mask,
+            b ^ (d << 1 | d >> 63) & mask,
+            c ^ (e << 1 | e >> 63) & mask,
+            d ^ (a << 1 | a >> 63) & mask,
+        )
+        for source, column, target, left, right in moves:
+            lane = state[source] ^ mixed[column]
+            moved[target] = (lane << left | lane >> right) & mask
         for row in range(0, _LANES, 5):
-            for x in range(5):
-                state[row + x] = moved[row + x] ^ (
-                    ~moved[row + (x + 1) % 5] & moved[row + (x + 2) % 5] & _MASK
-                )
+            a, b, c, d, e = moved[row : row + 5]
+            # ~x & y for lanes is y & (x ^ all ones).
+            state[row : row + 5] = (
+                a ^ c & (b ^ mask),
+                b ^ d & (c ^ mask),
+                c ^ e & (d ^ mask),
+                d ^ a & (e ^ mask),
+                e ^ b & (a ^ mask),
+            )
         state[0] ^= constant
 
 
 @cache
-def _moves() -> tuple[tuple[int, int, int], ...]:
-    """Where each lane goes and how far it is rotated on the way."""
+def _moves() -> tuple[tuple[int, int, int, int, int], ...]:
+    """For each lane: itself, its column, where it goes, and how far it is rotated both ways."""
+    moves = [(0, 0, 0, 0, 64)]
     x, y = 1, 0
-    moves = [(0, 0, 0)]
-    places = [(x, y)]
-    for _ in range(_ROUNDS - 1):
+    for step in range(_ROUNDS):
+        target = y + 5 * ((2 * x + 3 * y) % 5)
+        left = (step + 1) * (step + 2) // 2 % 64
+        moves.append((x + 5 * y, x, target, left, 64 - left))
         x, y = y, (2 * x + 3 * y) % 5
-        places.append((x, y))
-    for step, (x, y) in enumerate(places):
-        target_x, target_y = y, (2 * x + 3 * y) % 5
-        moves.append((x + 5 * y, target_x + 5 * target_y, (step + 1) * (step + 2) // 2 % 64))
     return tuple(moves)
 
 

@@ -144,7 +144,7 @@ class MarketStory:
         return self._random.randint(1, self._options.depth_max)
 
     def _plans(self, parent: str, count: int, dropped: list[bytes]) -> list[BlockPlan]:
-        nonces = dict(self._nonces[parent])
+        nonces = self._nonces_at(parent)
         waiting = {self._signed[raw]: raw for raw in dropped}
         plans = []
         for _ in range(count):
@@ -177,9 +177,15 @@ class MarketStory:
         self._signed[raw] = (trader.address, nonce)
         return raw
 
+    def _nonces_at(self, block: str) -> dict[str, int]:
+        """How many transactions everybody had sent by a block; others' blocks hold none."""
+        while block not in self._nonces:
+            block = self._chain.blocks[block].parent
+        return dict(self._nonces[block])
+
     def _note(self, parent: str, plans: list[BlockPlan], made: list[str]) -> None:
         """Remember what every trader had sent by each block."""
-        nonces = dict(self._nonces[parent])
+        nonces = self._nonces_at(parent)
         for plan, block in zip(plans, made, strict=True):
             for raw in plan.transactions:
                 address, nonce = self._signed[raw]
