@@ -32,22 +32,9 @@ from swapstats.adapters.sources.evm.options import EvmOptions, Provider
 from swapstats.adapters.sources.evm.source import EvmSource
 from swapstats.model.record import MessageBlock
 from swapstats.ports.source import SourceBatch
+from swapstats.testing.fast_clock import FastClock
 
 FASTER = 30
-
-
-class FastClock:
-    """A clock that runs FASTER times as fast."""
-
-    def wall_ms(self) -> int:
-        return FASTER * time.time_ns() // 1_000_000
-
-    def monotonic_ms(self) -> int:
-        return FASTER * time.monotonic_ns() // 1_000_000
-
-
-async def sleep_fast(seconds: float) -> None:
-    await asyncio.sleep(seconds / FASTER)
 
 
 class Writer:
@@ -99,7 +86,8 @@ async def collect(plan: Mapping[str, Any]) -> None:
         range_blocks_first=16,
         timeout_ms=2_000,
     )
-    source = EvmSource(options, FastClock(), sleep=sleep_fast)
+    clock = FastClock(FASTER)
+    source = EvmSource(options, clock, sleep=clock.sleep)
     writer = Writer(EmbeddedSwapLog(Path(plan["log"]), 1), source.name, plan)
     async for batch in source.open(*writer.resumes()):
         writer.write(batch)

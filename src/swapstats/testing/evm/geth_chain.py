@@ -167,8 +167,10 @@ class GethChain:
         return block
 
     def _tick(self, number: int) -> bytes:
-        """A transaction that says nothing: the first of each block, so that its sender's nonce
-        tells which block the builder's pool has come to."""
+        """Make the first transaction of a block, which says nothing.
+
+        Its sender's nonce tells which block the builder's pool has come to.
+        """
         return TICKER.sign(
             chain_id=self.chain_id,
             nonce=number,
@@ -179,8 +181,10 @@ class GethChain:
         )
 
     def _wait_for_pool(self) -> None:
-        """Wait until the builder's pool has followed its chain: it does so by itself, later, and
-        takes leaps amiss."""
+        """Wait until the builder's pool has followed its chain.
+
+        It does so by itself, later, and takes leaps amiss.
+        """
         number = self._blocks[self._built].number
 
         def has_followed() -> bool:
