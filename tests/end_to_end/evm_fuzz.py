@@ -152,7 +152,7 @@ class EvmFuzz:
                 "urls": [provider.url for provider in self._providers[:: 1 if seed % 3 else -1]],
                 "managers": [market.v4_manager],
                 "seeds": seed,
-                "deaths": 0.08,
+                "deaths": 0.04,
                 "torn": torn,
             },
         )
@@ -200,7 +200,7 @@ class EvmFuzz:
                 if self._random.random() < 0.08:
                     # Longer away than it takes to become final.
                     self.story.grow(self._random.randint(50, 90))
-            if self._random.random() < 0.15:
+            if self._random.random() < 0.35:
                 self._providers[0].set(HONEST)
                 self._settle()
 
