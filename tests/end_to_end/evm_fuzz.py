@@ -22,7 +22,7 @@ from swapstats.testing.evm.story import MarketStory, StoryOptions
 from swapstats.testing.evm.truth import TrueSwap, canonical_swaps
 
 PROCESS = Path(__file__).with_name("evm_collector_process.py")
-SETTLE_MS_MAX = 60_000
+SETTLE_MS_MAX = 120_000
 READ_BYTES = 1 << 22
 WILD = StoryOptions(trades_max=6, reorg_share=0.35, flip_share=0.15)
 Pair = tuple[str, int, int]

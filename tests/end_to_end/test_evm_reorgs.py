@@ -77,10 +77,10 @@ def test_on_geth_the_log_says_what_the_chain_says(tmp_path: Path) -> None:
 @pytest.mark.prove
 @pytest.mark.parametrize("seed", range(100, 150))
 def test_on_anvil_over_many_seeds(tmp_path: Path, seed: int) -> None:
-    run_on_anvil(tmp_path, seed, steps=150)
+    run_on_anvil(tmp_path, seed, steps=60)
 
 
 @pytest.mark.prove
 @pytest.mark.parametrize("seed", range(200, 210))
 def test_on_geth_over_many_seeds(tmp_path: Path, seed: int) -> None:
-    run_on_geth(tmp_path, seed, steps=100)
+    run_on_geth(tmp_path, seed, steps=40)
