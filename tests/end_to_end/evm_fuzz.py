@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -12,6 +13,7 @@ import msgspec
 from tests.end_to_end.service_process import clean_environment
 
 from swapstats.adapters.embedded.log_reader import EmbeddedSwapLogReader
+from swapstats.errors import StoreError
 from swapstats.model.raw_event import PoolSwap
 from swapstats.testing.eventually import eventually
 from swapstats.testing.evm.chain import DevChain
@@ -48,14 +50,7 @@ class CollectedSwaps:
     def read(self) -> Counter[TrueSwap]:
         """Adds less removals, as a multiset; every repetition must say the same."""
         if self._path.exists():
-            reader = EmbeddedSwapLogReader(self._path)
-            try:
-                while batch := reader.read(0, self._offset, READ_BYTES):
-                    for index in range(len(batch)):
-                        self._take(msgspec.json.decode(batch.message(index), type=PoolSwap))
-                    self._offset = batch.next_offset
-            finally:
-                reader.close()
+            self._read_on()
         return Counter(
             TrueSwap(
                 swap.tx_hash,
@@ -69,6 +64,19 @@ class CollectedSwaps:
             for pair, swap in self._added.items()
             if pair not in self._removed
         )
+
+    def _read_on(self) -> None:
+        try:
+            reader = EmbeddedSwapLogReader(self._path)
+        except StoreError:
+            # Killed while it was made: there is nothing in it.
+            assert not self._offset
+            return
+        with closing(reader):
+            while batch := reader.read(0, self._offset, READ_BYTES):
+                for index in range(len(batch)):
+                    self._take(msgspec.json.decode(batch.message(index), type=PoolSwap))
+                self._offset = batch.next_offset
 
     def _take(self, swap: PoolSwap) -> None:
         pair = (swap.tx_hash, swap.log_index, swap.inclusion)
