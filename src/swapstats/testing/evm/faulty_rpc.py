@@ -46,6 +46,7 @@ class FaultyRpc:
         self._node_url = node_url
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rpc", daemon=True)
+        self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
         self._answers: Answers | None = None
@@ -97,6 +98,7 @@ class FaultyRpc:
         self.url = f"http://{host}:{port}"
 
     async def _shut(self) -> None:
+        self._closing.set()
         if self._runner is not None:
             await self._runner.cleanup()
         if self._session is not None:
@@ -140,8 +142,8 @@ class FaultyRpc:
         if fault == "unavailable":
             return web.Response(status=503, text="<html>no server is available</html>")
         if fault == "hang":
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(_HANG_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), _HANG_S)
         _abort(request)
         return web.Response(status=500)
 

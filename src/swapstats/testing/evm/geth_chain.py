@@ -4,6 +4,7 @@ Two nodes: one builds blocks and is rewound at will, the other, the one to be re
 finished branches and told which is canonical, all at once.
 """
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,9 +12,12 @@ from typing import Any, Final
 from swapstats.errors import InvariantBroken
 from swapstats.stack.geth import NOTHING, GethServer, engine_headers
 from swapstats.testing.eventually import eventually
-from swapstats.testing.evm.chain import BlockPlan, MadeBlock, ancestors, branch
+from swapstats.testing.evm.chain import GAS_PRICE, BlockPlan, MadeBlock, ancestors, branch
 from swapstats.testing.evm.json_rpc import JsonRpc
+from swapstats.testing.evm.signing import Account
 
+TICKER: Final = Account.named("ticker")
+"""Needs a balance before the first block."""
 _POOL_MS: Final = 20_000
 _BUILD_FIRST_MS: Final = 5
 _ATTEMPTS_MAX: Final = 12
@@ -84,6 +88,7 @@ class GethChain:
         self.head: str = genesis["hash"]
         self.finalized = NOTHING
         self._built = self.head
+        self._fee_takers = itertools.count(_FEES_TO)
         self._payloads: dict[str, dict[str, Any]] = {}
         self._blocks = {
             self.head: MadeBlock(
@@ -135,56 +140,83 @@ class GethChain:
         if wanted:
             self._builder.choose(parent, NOTHING)
         self._built = parent
+        self._wait_for_pool()
 
     def _build(self, plan: BlockPlan) -> str:
-        for raw in plan.transactions:
-            self._builder.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
-        eventually(
-            lambda: self._pending() == len(plan.transactions), _POOL_MS, "transactions to wait"
-        )
         parent = self._blocks[self._built]
+        raws = [self._tick(parent.number), *plan.transactions]
+        for raw in raws:
+            self._builder.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+        eventually(lambda: self._waiting() == len(raws), _POOL_MS, "transactions to wait")
         time_s = parent.time_s + plan.after_s
-        payload = self._payload(time_s, len(plan.transactions))
+        payload = self._payload(time_s, len(raws))
         block: str = payload["blockHash"]
-        raws = ["0x" + raw.hex() for raw in plan.transactions]
-        if payload["transactions"] != raws:
+        if payload["transactions"] != ["0x" + raw.hex() for raw in raws]:
             raise InvariantBroken(
                 f"Expected a block of {len(raws)} transactions in their order, was one of "
                 f"{len(payload['transactions'])}"
             )
         self._builder.take(payload)
         self._builder.choose(block, NOTHING)
-        eventually(lambda: self._pending() == 0, _POOL_MS, "no transaction to wait")
         self._payloads[block] = payload
         self._blocks[block] = MadeBlock(
             block, parent.hash, parent.number + 1, time_s, tuple(plan.transactions)
         )
         self._built = block
+        self._wait_for_pool()
         return block
+
+    def _tick(self, number: int) -> bytes:
+        """Make the first transaction of a block, which says nothing.
+
+        Its sender's nonce tells which block the builder's pool has come to.
+        """
+        return TICKER.sign(
+            chain_id=self.chain_id,
+            nonce=number,
+            to=TICKER.address,
+            data=b"",
+            gas=21_000,
+            gas_price=2 * GAS_PRICE,
+        )
+
+    def _wait_for_pool(self) -> None:
+        """Wait until the builder's pool has followed its chain.
+
+        It does so by itself, later, and takes leaps amiss.
+        """
+        number = self._blocks[self._built].number
+
+        def has_followed() -> bool:
+            nonce = self._builder.rpc.call("eth_getTransactionCount", TICKER.address, "pending")
+            return int(nonce, 16) == number and not self._waiting()
+
+        eventually(has_followed, _POOL_MS, "the pool to follow its chain, with nothing left")
 
     def _payload(self, time_s: int, count: int) -> dict[str, Any]:
         """Have a block built.
 
         Asking for it ends the building, and nothing tells when it is complete: a block asked for
-        too soon is begun again, with fees for another, and given twice the time.
+        too soon is begun again and given twice the time. Each block pays another, since a node
+        that is asked twice for blocks alike answers twice with the first.
         """
         for attempt in range(_ATTEMPTS_MAX):
             attributes = {
                 "timestamp": hex(time_s),
                 "prevRandao": NOTHING,
-                "suggestedFeeRecipient": f"0x{_FEES_TO + attempt:040x}",
+                "suggestedFeeRecipient": f"0x{next(self._fee_takers):040x}",
                 "withdrawals": [],
                 "parentBeaconBlockRoot": NOTHING,
             }
             begun = self._builder.choose(self._built, NOTHING, attributes)
-            if count:
-                time.sleep(_BUILD_FIRST_MS * 2**attempt / 1_000)
+            time.sleep(_BUILD_FIRST_MS * 2**attempt / 1_000)
             envelope = self._builder.call("engine_getPayloadV3", begun)
             payload: dict[str, Any] = envelope["executionPayload"]
             if len(payload["transactions"]) == count:
                 return payload
         raise InvariantBroken(f"Expected a block of {count} transactions, was none in time")
 
-    def _pending(self) -> int:
+    def _waiting(self) -> int:
+        """Transactions in the builder's pool."""
         status = self._builder.rpc.call("txpool_status")
         return int(status["pending"], 16) + int(status["queued"], 16)

@@ -7,7 +7,7 @@ from pathlib import Path
 from swapstats.stack.anvil import AnvilServer
 from swapstats.stack.geth import GethServer
 from swapstats.testing.evm.anvil_chain import AnvilChain
-from swapstats.testing.evm.geth_chain import GethChain
+from swapstats.testing.evm.geth_chain import TICKER, GethChain
 from swapstats.testing.evm.market import EVERYBODY, Market, make_market
 
 
@@ -40,8 +40,9 @@ def geth_market(directory: Path) -> Iterator[tuple[GethChain, Market, GethServer
     Raises:
         UsageError: a program or the contracts can neither be found nor fetched.
     """
-    shown = GethServer(directory / "shown", EVERYBODY)
-    builder = GethServer(directory / "builder", EVERYBODY)
+    funded = (*EVERYBODY, TICKER.address)
+    shown = GethServer(directory / "shown", funded)
+    builder = GethServer(directory / "builder", funded)
     try:
         for server in (shown, builder):
             server.start(wait=False)

@@ -29,12 +29,16 @@ class StoryOptions:
         empty_share: part of the blocks that are empty.
         depth_max: deepest reorg, in blocks that leave.
         again_share: how likely what left comes back when its trader's turn comes.
+        reorg_share: how likely a step is a reorg.
+        flip_share: how likely it lets a branch that left win again.
     """
 
     trades_max: int = 12
     empty_share: float = 0.1
     depth_max: int = DEPTH_MAX
     again_share: float = 0.7
+    reorg_share: float = 0.15
+    flip_share: float = 0.05
 
 
 class MarketStory:
@@ -130,9 +134,9 @@ class MarketStory:
     def step(self) -> None:
         """Let one thing happen: mostly blocks, at times a reorg, at times a flip."""
         luck = self._random.random()
-        if luck < 0.15:
+        if luck < self._options.reorg_share:
             self.reorg()
-        elif luck < 0.2:
+        elif luck < self._options.reorg_share + self._options.flip_share:
             self.flip()
         else:
             self.grow(self._random.choice((1, 1, 1, 2, 5)))
