@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -16,7 +16,6 @@ from rich.table import Table
 
 from swapstats.cli.printable import printable
 from swapstats.cli.run import pairs
-from swapstats.core.backfill_position import BackfillPosition
 from swapstats.core.plain_decode import time_ms
 from swapstats.errors import UsageError
 from swapstats.roles.backfill import BackfillSource
@@ -145,10 +144,10 @@ def _write(backfill: Backfill, settings: Settings) -> int:
     assert source is not None
     if source.start == "finished":
         print(
-            f"{source.name} was read to its end before, and nothing of it changed since: nothing to "
-            f"do. --again writes it anew; --check compares it with the log."
+            f"{source.name} was read to its end before, and nothing of it changed since: "
+            f"nothing to do. --again writes it anew; --check compares it with the log."
         )
-    _tell(source.position, backfill, settings)
+    _tell(source, backfill, settings)
     return 0
 
 
@@ -171,8 +170,9 @@ async def _drive(backfill: Backfill, bar: "_Bar") -> None:
         raise
 
 
-def _tell(found: BackfillPosition, backfill: Backfill, settings: Settings) -> None:
+def _tell(source: BackfillSource, backfill: Backfill, settings: Settings) -> None:
     """Print the summary."""
+    found = source.position
     print(f"{found.rows:,} rows read, {found.written:,} written to the log")
     if found.older:
         since = "" if backfill.since_ms is None else f" (before {_time(backfill.since_ms)})"
@@ -186,7 +186,7 @@ def _tell(found: BackfillPosition, backfill: Backfill, settings: Settings) -> No
         print(f"{found.refused_count:,} refused ({reasons}): see {backfill.kept_path}")
     if found.first_ms is not None and found.last_ms is not None:
         print(f"event times from {_time(found.first_ms)} to {_time(found.last_ms)}")
-    if found.written and not backfill.on_servers:
+    if found.written and not backfill.on_servers and source.start != "finished":
         print(f"`swapstats run --data-dir {settings.data.dir}` reads them at its next start")
 
 
@@ -273,7 +273,7 @@ class _Bar:
         self._task = self._bars.add_task("backfill", total=None, told="")
         self._is_told = False
 
-    def __enter__(self) -> "_Bar":
+    def __enter__(self) -> Self:
         self._bars.start()
         return self
 

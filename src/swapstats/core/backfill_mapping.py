@@ -1,8 +1,8 @@
 """Rows of a foreign table to messages of wire v1, as a configuration says.
 
 A rule names what a field is made of: `COLUMN`, or `= text` with `{COLUMN}` in it, and conversions
-behind bars: `amount0 | abs | scale 6`, `= binance:BTCUSDT:{trade_id}`, `= 1`. A field without a rule
-takes the column of its own name, if there is one.
+behind bars: `amount0 | abs | scale 6`, `= binance:BTCUSDT:{trade_id}`, `= 1`. A field without a
+rule takes the column of its own name, if there is one.
 """
 
 import re
@@ -54,7 +54,7 @@ _REASONS: Final = {
 _piece = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]").finditer
 
 
-class RefusedRow(Exception):  # noqa: N818 - the error tree reads as English
+class RefusedRow(Exception):
     """A row that cannot become a message.
 
     Args:
@@ -219,8 +219,6 @@ class RowWriter:
             return self._encode(found)
         except UnicodeEncodeError as error:
             raise RefusedRow("not_utf8", "Expected UTF-8, was other bytes") from error
-        except (OverflowError, msgspec.EncodeError) as error:
-            raise RefusedRow("bad_field", f"Expected numbers of 64 bits: {error}") from error
 
 
 def _rule(field: str, text: str, *, allow_float: bool) -> FieldRule:

@@ -1,4 +1,4 @@
-"""How far a backfill is, and what became of its rows: written with the messages, so it is never wrong."""
+"""How far a backfill is and what became of its rows: written with the messages, so always true."""
 
 import msgspec
 

@@ -1,6 +1,6 @@
-"""Tables that a producer keeps: files and databases, read in pieces, and the rows that were no good."""
+"""Tables that a producer keeps, read in pieces, and where the rows go that are no swap."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -69,7 +69,7 @@ class Table(Protocol):
         """What a place belongs to: another text for a file that was changed; no secret."""
         ...
 
-    def chunks(self, columns: Sequence[str], place: str) -> Iterator[TableChunk]:
+    def chunks(self, columns: Sequence[str], place: str) -> Generator[TableChunk, None, None]:
         """Read rows, a bounded number at a time.
 
         Args:

@@ -1,13 +1,16 @@
 """A table as a source of swaps: from its rows into the log, through the contract of wire v1.
 
-Rows that are no swap are kept with their number and reason, and on the disk before the position that
-counts them. What was written twice, because a stop came between, is a duplicate and changes nothing.
+Rows that are no swap are kept with their number and reason, on the disk before the position that
+counts them. What is written twice, because a stop came between, is a duplicate and changes
+nothing.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -96,10 +99,10 @@ class BackfillSource:
         self._state = "live"
         await _whole(lambda: self._kept.cut(self.position.kept_bytes))
         chunks = self._table.chunks(self._judge.columns, self.position.place)
-        while (chunk := await _whole(lambda: next(chunks, None))) is not None:
-            block, position_after = await _whole(lambda: self._take(chunk))
-            self.position = position_after
-            yield SourceBatch(block, position_after.text)
+        with contextlib.closing(chunks):
+            while (chunk := await _whole(lambda: next(chunks, None))) is not None:
+                block, self.position = await _whole(partial(self._take, chunk))
+                yield SourceBatch(block, self.position.text)
         self.position = msgspec.structs.replace(self.position, place="", done=True)
         yield SourceBatch(MessageBlock.of([]), self.position.text)
         self._state = "done"

@@ -1,7 +1,7 @@
 """Holds a table against the log, without writing anywhere: `swapstats backfill --check`.
 
-Pairs of both sides are spread over files by their fingerprint, some 40 bytes each, and compared file
-by file: memory is bounded by one of them, whatever table and log hold.
+Pairs of both sides are spread over files by their fingerprint, 33 bytes each, and compared file by
+file: memory is bounded by one of them, whatever table and log hold.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from swapstats.core.decode import decode
 from swapstats.core.hash_key import HashKey
 from swapstats.errors import OffsetGone, StoreFull
 from swapstats.ports.swap_log import SwapLogReader
-from swapstats.ports.table import Table
+from swapstats.ports.table import Table, TableChunk
 from swapstats.roles.backfill_rows import RowJudge
 
 FILES: Final = 128
@@ -154,7 +154,8 @@ class BackfillCheck:
 
     def _read_log(self, spread: "_Spread", report: CheckReport) -> None:
         ends = self._log.end_offsets()
-        for partition, offset in enumerate(self._log.start_offsets()):
+        for partition, start in enumerate(self._log.start_offsets()):
+            offset = start
             while offset < ends[partition]:
                 try:
                     batch = self._log.read(partition, offset, READ_BYTES)
@@ -212,19 +213,24 @@ class BackfillCheck:
 
     def _messages_of_rows(self, wanted: set[int]) -> dict[int, bytes]:
         found: dict[int, bytes] = {}
-        last = max(wanted)
-        for chunk in self._table.chunks(self._judge.columns, ""):
-            if wanted.intersection(range(chunk.first_number, chunk.first_number + len(chunk.rows))):
-                judged = self._judge.judge(chunk)
-                numbers = judged.numbers.tolist()
-                found.update(
-                    (number, message)
-                    for number, message in zip(numbers, judged.messages, strict=True)
-                    if number in wanted
-                )
-            if chunk.first_number + len(chunk.rows) > last:
-                break
+        chunks = self._table.chunks(self._judge.columns, "")
+        with contextlib.closing(chunks):
+            for chunk in chunks:
+                self._find(chunk, wanted, found)
+                if chunk.first_number + len(chunk.rows) > max(wanted):
+                    break
         return found
+
+    def _find(self, chunk: TableChunk, wanted: set[int], found: dict[int, bytes]) -> None:
+        """Pick the messages of wanted rows."""
+        if wanted.intersection(range(chunk.first_number, chunk.first_number + len(chunk.rows))):
+            judged = self._judge.judge(chunk)
+            numbers = judged.numbers.tolist()
+            found.update(
+                (number, message)
+                for number, message in zip(numbers, judged.messages, strict=True)
+                if number in wanted
+            )
 
 
 _FAR: Final = 1 << 62
@@ -246,7 +252,7 @@ def _sightings(
 class _Spread:
     """Sightings in files by fingerprint, all those of a pair in the same one."""
 
-    def __enter__(self) -> "_Spread":
+    def __enter__(self) -> Self:
         self._opened = contextlib.ExitStack()
         folder = Path(self._opened.enter_context(TemporaryDirectory(prefix="swapstats-check-")))
         self._files: list[BinaryIO] = [
@@ -255,7 +261,7 @@ class _Spread:
         ]
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self._opened.close()
 
     def put(self, seen: NDArray[np.void]) -> None:
@@ -274,8 +280,8 @@ class _Spread:
                     file.write(seen[part].tobytes())
         except OSError as error:
             raise StoreFull(
-                f"Expected room for {SIGHTING.itemsize} bytes a swap in the directory for temporary "
-                f"files, was {error}: set TMPDIR to one that has it"
+                f"Expected room for {SIGHTING.itemsize} bytes a swap in the directory for "
+                f"temporary files, was {error}: set TMPDIR to one that has it"
             ) from error
 
     def files(self) -> Iterator[NDArray[np.void]]:

@@ -1,4 +1,4 @@
-"""A producer's table into the log, embedded or on servers, or held against it: `swapstats backfill`."""
+"""A producer's table into the log, embedded or on servers, or held against it."""
 
 import asyncio
 import contextlib
@@ -236,8 +236,8 @@ class Backfill:
         except StoreLocked as error:
             raise UsageError(
                 f"{error}. An embedded log has one writer: stop the service (SIGTERM, or Ctrl-C), "
-                f"give this command, start the service again; it goes on where it was. On brokers a "
-                f"backfill runs beside everything"
+                f"give this command, start the service again; it goes on where it was. On brokers "
+                f"a backfill runs beside everything"
             ) from error
         with contextlib.closing(stores):
             yield stores.log, stores.key
@@ -254,10 +254,7 @@ class Backfill:
 
 def default_name(source: str, table: str) -> str:
     """Make a name of a source: the same for the same file or table, and never a secret."""
-    if is_database(source):
-        told = f"{urlsplit(source).path} {table}"
-    else:
-        told = Path(source).name
+    told = f"{urlsplit(source).path} {table}" if is_database(source) else Path(source).name
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", told).strip("-.")
     return plain[:NAME_CHARS_MAX] or "table"
 
@@ -270,8 +267,8 @@ def expect_name(name: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name) or len(name) > NAME_CHARS_MAX:
         raise UsageError(
-            f"Expected a name of letters, digits, dots, dashes and underscores ({NAME_CHARS_MAX} at "
-            f"most), was {name!r}"
+            f"Expected a name of letters, digits, dots, dashes and underscores "
+            f"({NAME_CHARS_MAX} at most), was {name!r}"
         )
     return name
 

@@ -7,7 +7,7 @@ given with its text; the next one follows.
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from threading import Event
 from typing import Final
 
@@ -38,8 +38,12 @@ class CsvTable:
         self._delimiter = delimiter
         self._chunk_rows = chunk_rows
         self._raw = open_raw(path, io.BytesIO(), Event())
-        self._records = _Records(self._open(), delimiter)
-        self.columns = self._header(self._records)
+        try:
+            self._records = _Records(self._open(), delimiter)
+            self.columns = self._header(self._records)
+        except BaseException:
+            self._raw.close()
+            raise
         self._is_fresh = True
 
     @property
@@ -47,7 +51,7 @@ class CsvTable:
         """What a place belongs to."""
         return f"{identity_of(self._path)} {self._delimiter!r}"
 
-    def chunks(self, columns: Sequence[str], place: str) -> Iterator[TableChunk]:
+    def chunks(self, columns: Sequence[str], place: str) -> Generator[TableChunk, None, None]:
         """Read rows; see `Table.chunks`."""
         if not self._is_fresh:
             self._raw.close()

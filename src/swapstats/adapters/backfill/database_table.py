@@ -1,11 +1,12 @@
 """Rows of a table or query of any SQL database, in the order of one column.
 
 The order makes a place: it names the last value, and reading goes on at that value, some rows of
-which come twice. So rows that were added or removed meanwhile lose none of the others. Without such a
-column there is no place, and whoever was stopped begins again.
+which come twice. So rows that were added or removed meanwhile lose none of the others. Without
+such a column there is no place, and whoever was stopped begins again.
 """
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -36,7 +37,9 @@ class Database(Protocol):
         """Names of the columns of a statement."""
         ...
 
-    def stream(self, sql: str, parameters: Sequence[Any], rows: int) -> Iterator[list[Any]]:
+    def stream(
+        self, sql: str, parameters: Sequence[Any], rows: int
+    ) -> Generator[list[Any], None, None]:
         """Rows of a statement, so many at a time; memory is bounded by them.
 
         Raises:
@@ -98,7 +101,7 @@ class TimeOrder:
     since_ms: int | None
 
     def bound(self, sample: Any) -> Any:
-        """What the column must reach at least, as a value like `sample`; None = it cannot be said."""
+        """What the column must reach at least, as a value like `sample`; None = unsure."""
         if self.since_ms is None or isinstance(sample, bool):
             return None
         if isinstance(sample, int | float | Decimal) and self.digits is not None:
@@ -172,7 +175,7 @@ class DatabaseTable:
         """What a place belongs to."""
         return f"{self._database.identity} {self._relation.told}"
 
-    def chunks(self, columns: Sequence[str], place: str) -> Iterator[TableChunk]:
+    def chunks(self, columns: Sequence[str], place: str) -> Generator[TableChunk, None, None]:
         """Read rows; see `Table.chunks`."""
         names = ", ".join(quoted(name) for name in columns)
         select = f"SELECT {names} FROM {self._relation.sql}"  # noqa: S608 - names are quoted
@@ -205,7 +208,7 @@ class DatabaseTable:
         """Release the connection."""
         self._database.close()
 
-    def _in_any_order(self, select: str) -> Iterator[TableChunk]:
+    def _in_any_order(self, select: str) -> Generator[TableChunk, None, None]:
         self._done = 0
         self._total = self._count("", [])
         for rows in self._database.stream(select, [], self._chunk_rows):
@@ -215,7 +218,7 @@ class DatabaseTable:
 
     def _in_order(
         self, sql: str, parameters: list[Any], index: int, at: _Place | None
-    ) -> Iterator[TableChunk]:
+    ) -> Generator[TableChunk, None, None]:
         number = before = at.before if at is not None else 0
         value = None if at is None or at.kind == "null" else at.read()
         is_first = at is None
@@ -236,15 +239,19 @@ class DatabaseTable:
         column = quoted(self._order.column)
         where = f" WHERE {column} IS NOT NULL LIMIT 1"
         sql = f"SELECT {column} FROM {self._relation.sql}{where}"  # noqa: S608 - quoted
-        sample = next(iter(self._database.stream(sql, [], 1)), None)
-        bound = None if sample is None else self._order.bound(sample[0][0])
+        bound = self._order.bound(self._value(sql, []))
         if bound is None:
             return None, 0
         return bound, self._count(f" WHERE {column} < {self._database.marker}", [bound])
 
     def _count(self, where: str, parameters: list[Any]) -> int:
         sql = f"SELECT count(*) FROM {self._relation.sql}{where}"  # noqa: S608 - quoted names
-        return int(next(iter(self._database.stream(sql, parameters, 1)))[0][0])
+        return int(self._value(sql, parameters))
+
+    def _value(self, sql: str, parameters: list[Any]) -> Any:
+        """The first value of a statement; None if there is none."""
+        with contextlib.closing(self._database.stream(sql, parameters, 1)) as found:
+            return next((rows[0][0] for rows in found), None)
 
 
 def _read_place(text: str) -> _Place:

@@ -1,4 +1,4 @@
-"""Refused rows in a file: one JSON object a line, on the disk before the position that counts them."""
+"""Refused rows in a file, a JSON object a line, on the disk before a position counts them."""
 
 import os
 from collections.abc import Sequence

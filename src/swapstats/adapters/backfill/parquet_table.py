@@ -1,10 +1,10 @@
 """Rows of a Parquet file, page by page: only the columns asked for, and no row group as a whole."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from swapstats.adapters.backfill.file_identity import identity_of
 from swapstats.errors import Rejected
@@ -40,7 +40,7 @@ class ParquetTable:
         """What a place belongs to."""
         return self._identity
 
-    def chunks(self, columns: Sequence[str], place: str) -> Iterator[TableChunk]:
+    def chunks(self, columns: Sequence[str], place: str) -> Generator[TableChunk, None, None]:
         """Read rows; see `Table.chunks`."""
         skip = int(place or 0)
         number = 0

@@ -3,7 +3,7 @@
 The only place that knows the driver, psycopg 3, which is an extra.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from swapstats.errors import Rejected, Transient, UsageError
@@ -69,7 +69,9 @@ class PostgresDatabase:
             raise _told(error, self._connection) from error
         return tuple(column.name for column in found)
 
-    def stream(self, sql: str, parameters: Sequence[Any], rows: int) -> Iterator[list[Any]]:
+    def stream(
+        self, sql: str, parameters: Sequence[Any], rows: int
+    ) -> Generator[list[Any], None, None]:
         """Rows of a statement; see `Database.stream`."""
         import psycopg
 

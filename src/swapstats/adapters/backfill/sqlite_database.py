@@ -1,7 +1,7 @@
 """A SQLite file, opened for reading only; its owner may write meanwhile."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -46,7 +46,9 @@ class SqliteDatabase:
             raise _refused(error) from error
         return tuple(column[0] for column in found)
 
-    def stream(self, sql: str, parameters: Sequence[Any], rows: int) -> Iterator[list[Any]]:
+    def stream(
+        self, sql: str, parameters: Sequence[Any], rows: int
+    ) -> Generator[list[Any], None, None]:
         """Rows of a statement; see `Database.stream`."""
         try:
             cursor = self._connection.execute(sql, parameters)
