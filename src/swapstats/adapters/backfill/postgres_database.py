@@ -1,6 +1,6 @@
 """A Postgres database, read in one snapshot by a cursor of the server.
 
-The only place that knows the driver, psycopg 3, which is an extra.
+The only place of a backfill that knows the driver, psycopg 3, which is imported when needed.
 """
 
 from collections.abc import Generator, Sequence
@@ -36,7 +36,7 @@ class PostgresDatabase:
         except ImportError as error:
             raise UsageError(
                 "Expected the package psycopg for Postgres, found none: pip install "
-                "'swapstats[postgres]'"
+                "'psycopg[binary]'"
             ) from error
         try:
             asked = psycopg.conninfo.conninfo_to_dict(url)
