@@ -49,8 +49,13 @@ def backfilled(
 
 def test_rows_that_no_window_counts_are_left_out_unless_all_are_asked_for(tmp_path: Path) -> None:
     source = table(tmp_path / "t.csv", 2_000)
-    _, found = backfilled(settings(tmp_path), source)
-    assert found.written in (1_440 + 2, 1_440 + 3)  # 24 h and two minutes of grace
+    before_ms = int(time.time() * 1_000)
+    first, found = backfilled(settings(tmp_path), source)
+    since_ms = first._plan.since_ms
+    assert since_ms is not None
+    widest_and_grace_ms = 24 * 3_600_000 + 120_000
+    assert before_ms <= since_ms + widest_and_grace_ms <= time.time() * 1_000
+    assert found.written == sum(NOW_MS - n * 60_000 >= since_ms for n in range(2_000))
     assert found.written + found.older == found.rows == 2_000
     again, found = backfilled(settings(tmp_path), source, everything=True)
     assert (again.start, found.written) == ("changed", 2_000)
@@ -136,7 +141,9 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 def test_streams_of_redis(redis: RedisServer, tmp_path: Path) -> None:
-    wanted = settings_of(f"127.0.0.1:{redis.port}", data__dir=str(tmp_path / "data"), backfill__chunk_rows=100)
+    wanted = settings_of(
+        f"127.0.0.1:{redis.port}", data__dir=str(tmp_path / "data"), backfill__chunk_rows=100
+    )
     source = table(tmp_path / "t.csv", 300)
     assert backfilled(wanted, source)[1].written == 300
     with closing(transport(wanted).open_reader()) as log:

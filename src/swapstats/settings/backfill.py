@@ -22,7 +22,9 @@ class Backfill:
         "Database to read, such as `postgresql://reader@db:5432/dex`, if the command names no "
         "source; may hold a password.",
     )
-    table: str = key("table", TEXT, "", "Table of the database, such as `public.swaps`.")
+    table: str = key(
+        "table", TEXT, "", "Table of the database; a schema may stand before it, with a dot."
+    )
     query: str = key("query", TEXT, "", "Query to read instead of a table.")
     columns: Mapping[str, str] = key(
         "columns",

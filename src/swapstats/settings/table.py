@@ -1,6 +1,7 @@
 """All keys in one place: `KEYS`, found by name, with the nearest name for a wrong one.
 
-The declarations are in `stream.py`, `serving.py` and `servers.py`; this file only walks them.
+The declarations are in `stream.py`, `backfill.py`, `serving.py` and `servers.py`; this file only
+walks them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
