@@ -29,6 +29,7 @@ _COMMANDS = {
     "aggregate": "swapstats.cli.aggregate:aggregate_command",
     "serve": "swapstats.cli.serve:serve_command",
     "replay": "swapstats.cli.replay:replay_command",
+    "backfill": "swapstats.cli.backfill:backfill_command",
     "stats": "swapstats.cli.stats:stats_command",
     "top": "swapstats.cli.stats:top_command",
     "topics": "swapstats.cli.topics:app",

@@ -1,6 +1,6 @@
 """All keys in one place: `KEYS`, found by name, with the nearest name for a wrong one.
 
-The declarations are in `stream.py`, `sources.py`, `preprocess.py`, `serving.py` and
+The declarations are in `stream.py`, `sources.py`, `preprocess.py`, `backfill.py`, `serving.py` and
 `servers.py`; this file only walks them.
 """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from swapstats.model.window import WindowSpec
+from swapstats.settings.backfill import Backfill
 from swapstats.settings.kinds import Address
 from swapstats.settings.preprocess import Preprocess
 from swapstats.settings.servers import (
@@ -43,6 +44,7 @@ class Settings:
     log: Log = field(default_factory=Log)
     source: SourceSettings = field(default_factory=SourceSettings)
     preprocess: Preprocess = field(default_factory=Preprocess)
+    backfill: Backfill = field(default_factory=Backfill)
     api: Api = field(default_factory=Api)
     metrics: Metrics = field(default_factory=Metrics)
     observability: Observability = field(default_factory=Observability)
