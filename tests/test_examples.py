@@ -31,12 +31,12 @@ from swapstats.testing.evm.story import MarketStory
 from swapstats.testing.evm.truth import canonical_swaps
 from swapstats.testing.exchange_replay import ReplayExchange
 from swapstats.testing.forking_chain import ForkingChain
-from swapstats.testing.made_trades import START_MS
 from swapstats.testing.raw_events import batch_of
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TIMEOUT_MS = 60_000
+START_MS = 1_723_161_255_000
 Lines = Callable[[], list[str]]
 
 
