@@ -8,6 +8,7 @@ Every error raised on purpose is a `SwapstatsError`.
 """
 
 from swapstats.collect.events import Events
+from swapstats.collect.merging import merged
 from swapstats.collect.pricing import OnRefused, Pricer, log_refused, priced
 from swapstats.collect.sources import evm, exchange
 from swapstats.collect.swap import Swap
@@ -39,5 +40,6 @@ __all__ = [
     "evm",
     "exchange",
     "log_refused",
+    "merged",
     "priced",
 ]

@@ -88,6 +88,13 @@ class Events(AsyncIterator[EventT], Generic[EventT]):
         await self._running.aclose()
 
 
+async def close(events: object) -> None:
+    """Close a stream of events that can be closed."""
+    aclose = getattr(events, "aclose", None)
+    if aclose is not None:
+        await aclose()
+
+
 async def _run(
     source: Source, decode: Callable[[bytes], EventT], path: Path | None, name: str
 ) -> AsyncGenerator[EventT, None]:

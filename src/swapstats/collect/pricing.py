@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from swapstats.adapters.system_clock import SystemClock
+from swapstats.collect.events import close
 from swapstats.collect.swap import Swap
 from swapstats.core.preprocess.preprocessor import Preprocessor
 from swapstats.core.preprocess.refusal import Refusal
@@ -80,7 +81,7 @@ async def priced(
     """Price events as they come; `events` is closed with it.
 
     Args:
-        events: of `evm` or `exchange`, or any others.
+        events: of `evm`, `exchange` or `merged`, or any others.
         rules: how they are priced and filtered; None = the defaults.
         on_refused: told of each event that becomes no swap.
     """
@@ -91,6 +92,4 @@ async def priced(
             if swap is not None:
                 yield swap
     finally:
-        close = getattr(events, "aclose", None)
-        if close is not None:
-            await close()
+        await close(events)
