@@ -7,14 +7,12 @@ from swapstats.collect import evm
 
 
 async def main(url: str, chain_id: int, first_block: int) -> None:
-    counting: set[tuple[str, int, int]] = set()
+    added: set[tuple[str, int, int]] = set()
+    gone: set[tuple[str, int, int]] = set()
     async with evm([url], chain_id, start=first_block, state="chain.db") as swaps:
         async for swap in swaps:
-            pair = (swap.tx_hash, swap.log_index, swap.inclusion)
-            if swap.removed:  # its block left the chain
-                counting.discard(pair)
-            else:
-                counting.add(pair)
+            # What counts is `added - gone`, whatever comes twice; a real program stores both.
+            (gone if swap.removed else added).add((swap.tx_hash, swap.log_index, swap.inclusion))
             print(swap.block_number, swap.venue, swap.pool, swap.amount0, swap.amount1, flush=True)
 
 
