@@ -13,6 +13,7 @@ from tests.adapters.sources.evm.fake_chain import CHAIN_ID, FakeChain, FakeNode
 from tests.adapters.sources.evm.http_node import HttpNode, serving
 from tests.adapters.sources.exchange.played import made, played
 
+from swapstats.adapters.sources.exchange.source import ExchangeSource
 from swapstats.collect.events import Events
 from swapstats.collect.sources import evm, exchange
 from swapstats.errors import Rejected, UsageError
@@ -114,6 +115,14 @@ def of_exchange(played_one: ReplayExchange, state: Path | None = None) -> Events
         "binance", ["BTCUSDT"], state=state,
         stream_url=played_one.stream_url, rest_url=played_one.rest_url,
     )  # fmt: skip
+
+
+def test_all_sources_of_a_venue_share_what_may_be_asked() -> None:
+    one, other = exchange("binance", "BTCUSDT"), exchange("binance", "ETHUSDT", name="ether")
+    assert (one.name, other.name) == ("binance", "ether")
+    sources = [events._source for events in (one, other)]
+    assert all(isinstance(source, ExchangeSource) for source in sources)
+    assert len({source._budget for source in sources if isinstance(source, ExchangeSource)}) == 1
 
 
 async def test_a_closed_exchange_leaves_no_connection() -> None:

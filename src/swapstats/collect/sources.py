@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from swapstats.adapters.sources.evm.options import EvmOptions, Provider
 from swapstats.adapters.sources.evm.source import EvmSource
-from swapstats.adapters.sources.exchange.open import exchange_source
+from swapstats.adapters.sources.exchange.open import Budgets, exchange_source
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.collect.events import Events
 from swapstats.core.evm.pool_selection import known_managers
 from swapstats.model.raw_event import ExchangeTrade, PoolSwap
+
+_BUDGETS: Final = Budgets()
+"""Exchanges count the requests of an address, whichever source makes them."""
 
 
 def evm(
@@ -87,7 +91,7 @@ def exchange(
     """
     source = exchange_source(
         venue, _listed(markets), SystemClock(),
-        stream_url=stream_url, rest_url=rest_url, api_key=api_key,
+        stream_url=stream_url, rest_url=rest_url, api_key=api_key, budgets=_BUDGETS,
     )  # fmt: skip
     return Events(source, ExchangeTrade, state, name)
 
