@@ -40,14 +40,14 @@ test: $(VENV)/.warm programs lint ## Set up, then run every check and test
 	$(BIN)/python -m pytest -m "not prove and servers" --durations=15
 
 lint: $(READY) ## Style, types and layers
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench examples
+	$(BIN)/ruff format --check src tests bench examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(READY) ## Put the style right
-	$(BIN)/ruff check --fix src tests bench
-	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench examples
+	$(BIN)/ruff format src tests bench examples
 
 bench: $(VENV)/.warm ## Measure every claim (about 10 minutes)
 	$(BIN)/python bench/run_all.py

@@ -9,15 +9,13 @@ from typing import Final
 
 from swapstats.adapters.sources.evm.options import EvmOptions, Provider
 from swapstats.adapters.sources.evm.source import EvmSource
-from swapstats.core.evm.uniswap_v4 import POOL_MANAGERS
+from swapstats.core.evm.pool_selection import known_managers
 from swapstats.errors import SettingsError
 from swapstats.ports.clock import Clock
 from swapstats.ports.source import Source
 from swapstats.settings import SourceSettings
 
 DEFAULT_CHAIN: Final = "ethereum"
-_ID_CHARS: Final = 66
-"""Of a pool's id with its 0x; an address is shorter."""
 _NAMED: Final = re.compile(r"([A-Za-z0-9_-]+)\s*=\s*(https?://.*)")
 
 
@@ -100,21 +98,11 @@ def chain_options(
         start_block=_optional(evm.start, "start", name),
         pools=pools,
         factories=factories,
-        v4_managers=_words(evm.v4_managers, name) or _known_managers(chain_id, pools, factories),
+        v4_managers=_words(evm.v4_managers, name) or known_managers(chain_id, pools, factories),
         poll_interval_ms=evm.poll_interval_ms,
         confirmations=_optional(evm.confirmations, "confirmations", name),
         stale_ms=evm.stale_ms,
     )
-
-
-def _known_managers(
-    chain_id: int, pools: tuple[str, ...], factories: tuple[str, ...]
-) -> tuple[str, ...]:
-    """The chain's pool manager of Uniswap V4, unless only pools that are none of its are wanted."""
-    known = POOL_MANAGERS.get(chain_id)
-    wants_any = not pools and not factories
-    wants_ids = any(len(pool) == _ID_CHARS for pool in pools)
-    return (known,) if known is not None and (wants_any or wants_ids) else ()
 
 
 def _optional(values: Mapping[str, str], key: str, name: str) -> int | None:

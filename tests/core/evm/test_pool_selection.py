@@ -1,7 +1,7 @@
 """Which pools count, and what nodes are asked for."""
 
 from swapstats.core.evm import uniswap_v2, uniswap_v3, uniswap_v4
-from swapstats.core.evm.pool_selection import PoolSelection
+from swapstats.core.evm.pool_selection import PoolSelection, known_managers
 
 POOL, OTHER, MANAGER = ("0x" + digit * 40 for digit in "123")
 POOL_ID = "0x" + "4" * 64
@@ -29,3 +29,13 @@ def test_v4_is_asked_for_only_where_a_manager_is_known() -> None:
     )
     with_manager = PoolSelection((), (), (MANAGER,)).registry()
     assert uniswap_v4.pool_event((MANAGER,)).topic0 in with_manager.topics()
+
+
+def test_a_known_manager_counts_where_pools_of_it_are_wanted() -> None:
+    known = (uniswap_v4.POOL_MANAGERS[8453],)
+    assert known_managers(8453, (), ()) == known
+    assert known_managers(8453, (POOL, POOL_ID), ()) == known
+    assert known_managers(8453, (POOL_ID,), (OTHER,)) == known
+    assert known_managers(8453, (POOL,), ()) == ()
+    assert known_managers(8453, (), (OTHER,)) == ()
+    assert known_managers(1337, (), ()) == ()

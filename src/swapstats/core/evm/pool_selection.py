@@ -9,6 +9,16 @@ from swapstats.core.evm.registry import Registry
 ADDRESS_CHARS: Final = 42
 
 
+def known_managers(
+    chain_id: int, pools: Collection[str], factories: Collection[str]
+) -> tuple[str, ...]:
+    """The chain's pool manager of Uniswap V4, unless only pools that are none of its are wanted."""
+    known = uniswap_v4.POOL_MANAGERS.get(chain_id)
+    wants_any = not pools and not factories
+    wants_ids = any(len(pool) > ADDRESS_CHARS for pool in pools)
+    return (known,) if known is not None and (wants_any or wants_ids) else ()
+
+
 class PoolSelection:
     """The pools of one chain that count.
 
