@@ -43,7 +43,7 @@ def _closure(names: list[str]) -> set[str]:
 
 
 def _needs(name: str) -> Iterator[str]:
-    extras = {"redis": ("hiredis",)}.get(name, ())
+    extras = {"psycopg": ("psycopg-binary",), "redis": ("hiredis",)}.get(name, ())
     for requirement in requires(name) or []:
         if "extra ==" not in requirement:
             yield _canonical(requirement)

@@ -159,6 +159,9 @@ class Forgetful:
     def position(self, source: str) -> str | None:
         return self._log.position(source)
 
+    def positions(self, prefix: str) -> dict[str, str]:
+        return self._log.positions(prefix)
+
     def close(self) -> None:
         self._log.close()
 

@@ -5,7 +5,7 @@ import pytest
 from tests.adapters.sources.exchange.played import MARKETS, made, recorded
 
 from swapstats.adapters.sources.exchange.binance.parse import parse_frame, parse_markets
-from swapstats.testing.binance_replay import BinanceConversation, BinanceDialect
+from swapstats.testing.binance_replay import BinanceConversation, BinanceDialect, moved
 from swapstats.testing.exchange_replay import Answer, Question
 
 HISTORY = {"BTCUSDT": made(2_000)}
@@ -70,3 +70,15 @@ def test_recordings_are_read_in_their_order(kind: str, count: int) -> None:
     found = recorded(kind)
     assert len(found) == count
     assert [one.at_ms for one in found] == sorted(one.at_ms for one in found)
+
+
+def test_a_recording_moves_to_another_time() -> None:
+    (first, *_) = recording = made(3)
+    later = moved(recording, 86_400_000)
+    assert [one.at_ms - before.at_ms for one, before in zip(later, recording, strict=True)] == [
+        86_400_000
+    ] * 3
+    assert later[0].trade.time_ms == first.trade.time_ms + 86_400_000
+    one = BinanceConversation("/stream", {"streams": "btcusdt@trade"})
+    (frame,) = one.frames(later[:1])
+    assert parse_frame(frame) == [later[0].trade]

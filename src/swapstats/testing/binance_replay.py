@@ -4,14 +4,18 @@ Run it to point a service at it:
 
     python -m swapstats.testing.binance_replay --market spot FILE...
 
-with FILE as lines of `<local ns> <frame>`.
+with FILE as lines of `<local ns> <frame>`, `.gz`; `--now` moves them to the present.
 """
 
 import argparse
 import asyncio
 import gzip
+import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -25,6 +29,7 @@ USDM_PAGE_MAX = 500
 UNAUTHORIZED = 401
 BAD_REQUEST = 400
 NOT_FOUND = 404
+_TIMES: Final = re.compile(r'("[ET]": ?)(\d+)')
 
 
 class _Command(msgspec.Struct):
@@ -141,6 +146,23 @@ def read_recordings(paths: Iterable[Path]) -> list[Recorded]:
     return sorted(found, key=lambda one: one.at_ms)
 
 
+def moved(recording: Sequence[Recorded], by_ms: int) -> list[Recorded]:
+    """Move a recording in time: trades and frames alike."""
+
+    def later(match: re.Match[str]) -> str:
+        return f"{match[1]}{int(match[2]) + by_ms}"
+
+    return [
+        replace(
+            one,
+            trade=msgspec.structs.replace(one.trade, time_ms=one.trade.time_ms + by_ms),
+            payload=_TIMES.sub(later, one.payload),
+            at_ms=one.at_ms + by_ms,
+        )
+        for one in recording
+    ]
+
+
 def _markets_of(streams: Sequence[str]) -> set[str]:
     return {name.removesuffix("@trade").upper() for name in streams if name.endswith("@trade")}
 
@@ -162,6 +184,8 @@ def _page(rows: Sequence[Recorded]) -> Answer:
 
 async def _serve(given: argparse.Namespace) -> None:
     recording = read_recordings(given.files)
+    if given.now:
+        recording = moved(recording, int(time.time() * 1_000) - recording[0].trade.time_ms)
     symbols = sorted({one.trade.market for one in recording})
     markets = [Market(symbol, symbol.removesuffix("USDT"), "USDT") for symbol in symbols]
     dialect = BinanceDialect(markets, is_usdm=given.market == "usdm")
@@ -177,6 +201,7 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--market", choices=["spot", "usdm"], default="spot")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--now", action="store_true", help="as if it began now")
     parser.add_argument("--speed", type=float, default=1.0, help="times the recorded pace")
     asyncio.run(_serve(parser.parse_args()))
 

@@ -23,7 +23,7 @@ from swapstats.ports.table import Table
 from swapstats.roles.backfill import BackfillPlan, BackfillSource
 from swapstats.roles.backfill_check import BackfillCheck, CheckReport
 from swapstats.roles.backfill_rows import RowJudge
-from swapstats.roles.ingest import Ingest
+from swapstats.roles.ingest import Ingest, by_token
 from swapstats.roles.ingest_state import IngestWatch
 from swapstats.settings import Settings
 from swapstats.wiring.brokers import PLACING_KEY
@@ -126,7 +126,7 @@ class Backfill:
                 self._table, self._judge(key), KeptRowsFile(self.kept_path), self._plan()
             )
             on_source(source)
-            ingest = Ingest(log, key, self._clock.wall_ms, lambda: None, Silent())
+            ingest = Ingest(log, by_token(key), self._clock.wall_ms, lambda: None, Silent())
             pump = asyncio.create_task(ingest.pump(source))
             try:
                 while not pump.done():
