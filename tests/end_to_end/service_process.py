@@ -16,7 +16,7 @@ from typing import Any
 
 from swapstats.testing.eventually import eventually
 
-START_MS_MAX = 30_000
+START_MS_MAX = 120_000
 DEMO = ("--source", "demo", "--set", "source.demo.rate=20", "--set", "source.demo.tokens=30")
 """A small market: its ten minutes of past are there within a second or two."""
 

@@ -17,7 +17,6 @@ from swapstats.testing.evm.trades import random_trade
 
 DEPTH_MAX: Final = 64
 _TRADE_GAS: Final = 1_000_000
-_BLOCK_SECONDS: Final = (1, 2, 12, 12, 12, 13)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,7 @@ class StoryOptions:
         again_share: how likely what left comes back when its trader's turn comes.
         reorg_share: how likely a step is a reorg.
         flip_share: how likely it lets a branch that left win again.
+        block_seconds: a block comes one of these after its parent.
     """
 
     trades_max: int = 12
@@ -39,6 +39,7 @@ class StoryOptions:
     again_share: float = 0.7
     reorg_share: float = 0.15
     flip_share: float = 0.05
+    block_seconds: tuple[int, ...] = (1, 2, 12, 12, 12, 13)
 
 
 class MarketStory:
@@ -74,6 +75,13 @@ class MarketStory:
         plans = self._plans(head, count, [])
         self._note(head, plans, self._chain.grow(head, plans))
         self.counts["blocks"] += count
+
+    def skip(self, seconds: int) -> None:
+        """Make one empty block, so many seconds later."""
+        head = self._chain.head
+        plans = [BlockPlan((), seconds)]
+        self._note(head, plans, self._chain.grow(head, plans))
+        self.floor = self._chain.blocks[self._chain.head].number
 
     def reorg(self, depth: int | None = None, length: int | None = None) -> int:
         """Let blocks leave, and make others in their place.
@@ -156,7 +164,7 @@ class MarketStory:
             if self._random.random() < self._options.empty_share:
                 size = 0
             transactions = tuple(self._transaction(nonces, waiting) for _ in range(size))
-            plans.append(BlockPlan(transactions, self._random.choice(_BLOCK_SECONDS)))
+            plans.append(BlockPlan(transactions, self._random.choice(self._options.block_seconds)))
         return plans
 
     def _transaction(self, nonces: dict[str, int], waiting: dict[tuple[str, int], bytes]) -> bytes:
