@@ -25,7 +25,7 @@ CATCH_UP_MS = 60_000
 def test_both_apis_say_the_same_and_it_is_right(tmp_path: Path) -> None:
     seen, say = Seen(), Progress()
     try:
-        with Deployment(tmp_path, 21, rate=RATE, tokens=500) as deployment:
+        with Deployment(tmp_path, 21, rate=RATE, tokens=500, archive=True) as deployment:
             deployment.market.start()
             deployment.live()
             watchers = watch(deployment, seen)
