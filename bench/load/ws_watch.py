@@ -7,9 +7,13 @@ import argparse
 import asyncio
 import json
 import sys
-from typing import Any
+import time
+from typing import Any, Final
 
 import aiohttp
+
+KEYS_S_MAX: Final = 60.0
+"""A stream that has just begun has little to watch."""
 
 
 class Seen:
@@ -73,8 +77,14 @@ async def measure(url: str, clients: int, tokens: int) -> dict[str, object]:
     async with aiohttp.ClientSession() as session:
         name = await widest(session, url)
         path = f"/api/overview?window={name}&sort=trades&limit={tokens}"
-        async with session.get(f"{url}{path}") as answer:
-            keys = [row["token"] for row in (await answer.json())["rows"]]
+        keys: list[str] = []
+        until = time.monotonic() + KEYS_S_MAX
+        while len(keys) < tokens and time.monotonic() < until:
+            async with session.get(f"{url}{path}") as answer:
+                keys = [row["token"] for row in (await answer.json())["rows"]]
+            await asyncio.sleep(0.2)
+        if len(keys) < tokens:
+            raise RuntimeError(f"Expected {tokens} tokens to watch, was {len(keys)}")
         tasks = [
             asyncio.create_task(watch(session, url, keys[number::clients], seen))
             for number in range(clients)
