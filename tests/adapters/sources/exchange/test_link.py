@@ -5,13 +5,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from swapstats.adapters.sources.exchange.binance.venue import SPOT_FACTS
 from swapstats.adapters.sources.exchange.inbox import Inbox
-from swapstats.adapters.sources.exchange.link import Link, open_socket
+from swapstats.adapters.sources.exchange.link import Link, open_link
+from swapstats.adapters.sources.exchange.pace import Pace
 from swapstats.adapters.sources.exchange.venue import Opening, VenueFacts
 from swapstats.adapters.system_clock import SystemClock
 
@@ -46,12 +46,11 @@ async def linked(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        async with aiohttp.ClientSession() as http:
-            url = f"ws://127.0.0.1:{runner.addresses[0][1]}/"
-            socket = await open_socket(http, Opening(url, frames), 10_000)
-            link = Link(7, socket, facts, inbox, SystemClock())
-            yield link, heard
-            await link.close("the test is over")
+        url = f"ws://127.0.0.1:{runner.addresses[0][1]}/"
+        link = Link(7, Opening(url, frames), facts, inbox, SystemClock(), Pace(1))
+        await open_link(link, url, 10_000)
+        yield link, heard
+        await link.close("the test is over")
     finally:
         await runner.cleanup()
 
@@ -101,6 +100,7 @@ async def test_texts_are_sent_first_and_pings_afterwards() -> None:
 
 
 async def test_nobody_there() -> None:
-    async with aiohttp.ClientSession() as http:
-        with pytest.raises((aiohttp.ClientError, OSError)):
-            await open_socket(http, Opening("ws://127.0.0.1:1/"), 2_000)
+    link = Link(7, Opening(""), SPOT_FACTS, Inbox(1), SystemClock(), Pace(1))
+    with pytest.raises(OSError, match="refused|failed"):
+        await open_link(link, "ws://127.0.0.1:1/", 2_000)
+    assert not link.was_opened

@@ -15,7 +15,8 @@ class Inbox:
     def __init__(self, frames_max: int) -> None:
         self._frames_max = frames_max
         self._frames: deque[tuple[int, str | bytes | None]] = deque()
-        self._news = asyncio.Event()
+        self._is_told = False
+        self._waiter: asyncio.Future[None] | None = None
         self._room = asyncio.Event()
         self._room.set()
 
@@ -23,20 +24,22 @@ class Inbox:
         """Add a frame; False if there is no room for it."""
         if len(self._frames) >= self._frames_max:
             self._room.clear()
-            self._news.set()
+            self.tell()
             return False
         self._frames.append((connection, frame))
-        self._news.set()
+        if self._waiter is not None:
+            self._wake()
         return True
 
     def end(self, connection: int) -> None:
         """Note, after its frames, that a connection has ended."""
         self._frames.append((connection, None))
-        self._news.set()
+        self.tell()
 
     def tell(self) -> None:
-        """Wake whoever waits for news."""
-        self._news.set()
+        """Wake whoever waits for news, or waits for them next."""
+        self._is_told = True
+        self._wake()
 
     def take(self, count_max: int) -> list[tuple[int, list[str | bytes], bool]]:
         """Take frames: of each connection in turn its number, frames, and whether it ended."""
@@ -52,14 +55,22 @@ class Inbox:
 
     async def wait_for_news(self, timeout_ms: int) -> None:
         """Wait until something came or was told, for `timeout_ms` milliseconds at most."""
-        if not self._frames:
+        if not self._frames and not self._is_told:
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            timer = loop.call_later(timeout_ms / 1_000, self._wake)
             try:
-                async with asyncio.timeout(timeout_ms / 1_000):
-                    await self._news.wait()
-            except TimeoutError:
-                return
-        self._news.clear()
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+        self._is_told = False
 
     async def wait_for_room(self) -> None:
         """Wait until at most half of the frames that may wait do."""
         await self._room.wait()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        self._waiter = None
