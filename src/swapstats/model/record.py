@@ -1,6 +1,7 @@
 """Records of the swap log: raw message bytes with their place and append time."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +60,7 @@ class MessageBlock:
     @staticmethod
     def of(messages: list[bytes]) -> "MessageBlock":
         """Lay messages end to end."""
-        bounds = np.zeros(len(messages) + 1, dtype=np.int64)
-        np.cumsum([len(message) for message in messages], out=bounds[1:])
+        bounds = np.array([0, *accumulate(map(len, messages))], dtype=np.int64)
         return MessageBlock(np.frombuffer(b"".join(messages), dtype=np.uint8), bounds)
 
     def message(self, index: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from swapstats.adapters.sources.exchange.inbox import Inbox
+from swapstats.adapters.sources.exchange.inbox import Inbox, Run
 
 
 def test_frames_come_out_in_runs_of_their_connection() -> None:
@@ -10,8 +10,8 @@ def test_frames_come_out_in_runs_of_their_connection() -> None:
     for number, frame in [(1, b"a"), (1, b"b"), (2, b"c"), (1, b"d")]:
         assert one.put(number, frame)
     one.end(1)
-    assert one.take(3) == [(1, [b"a", b"b"], False), (2, [b"c"], False)]
-    assert one.take(3) == [(1, [b"d"], True)]
+    assert one.take(3) == [Run(1, [b"a", b"b"]), Run(2, [b"c"])]
+    assert one.take(3) == [Run(1, [b"d"], has_ended=True)]
     assert one.take(3) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from swapstats.adapters.sources.exchange.binance.venue import SPOT_FACTS
-from swapstats.adapters.sources.exchange.inbox import Inbox
+from swapstats.adapters.sources.exchange.inbox import Inbox, Run
 from swapstats.adapters.sources.exchange.link import Link, open_link
 from swapstats.adapters.sources.exchange.pace import Pace
 from swapstats.adapters.sources.exchange.venue import Opening, VenueFacts
@@ -61,7 +61,7 @@ async def test_frames_come_as_bytes_and_then_the_end() -> None:
         await link.ended.wait()
         assert link.heard.is_set()
         assert "the exchange closed it" in link.reason
-    assert inbox.take(10) == [(7, [b"one", b"b"], True)]
+    assert inbox.take(10) == [Run(7, [b"one", b"b"], has_ended=True)]
 
 
 async def test_a_cut_is_an_end() -> None:
@@ -78,7 +78,7 @@ async def test_no_room_ends_it_after_what_there_was_room_for() -> None:
         await link.ended.wait()
         assert link.overflowed
         assert "dropping the connection, not single trades" in link.reason
-    assert inbox.take(10) == [(7, [b"a", b"b"], True)]
+    assert inbox.take(10) == [Run(7, [b"a", b"b"], has_ended=True)]
 
 
 async def test_a_close_keeps_what_was_read() -> None:
@@ -87,7 +87,7 @@ async def test_a_close_keeps_what_was_read() -> None:
         await link.heard.wait()
         await link.close("enough")
         assert link.reason == "enough"
-    assert inbox.take(10) == [(7, [b"a"], True)]
+    assert inbox.take(10) == [Run(7, [b"a"], has_ended=True)]
 
 
 async def test_texts_are_sent_first_and_pings_afterwards() -> None:

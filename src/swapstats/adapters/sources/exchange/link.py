@@ -214,6 +214,7 @@ async def open_link(link: Link, url: str, timeout_ms: int) -> None:
                 max_frame_size=FRAME_BYTES_MAX,
                 extra_headers=HEADERS,
                 read_buffer_init_size=READ_BYTES,
+                use_aiofastnet=False,
             )
     except WSError as error:
         raise ConnectionError(_refusal(error)) from error

@@ -29,8 +29,10 @@ from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 
 BATCH_FRAMES_MAX = 5_000
 MARKETS_MAX = 5_000
-WATCH_MS = 100
-"""How often it is looked at what is due."""
+WATCH_MS = 50
+"""How often it is looked at what is due, while something is missing."""
+CALM_WATCH_MS = 250
+"""The same while nothing is."""
 SHOWN_MARKETS_MAX = 8
 
 _log = logging.getLogger("swapstats.sources.exchange")
@@ -134,13 +136,14 @@ class ExchangeSource:
             try:
                 watched_ms = taken_ms = self._clock.monotonic_ms()
                 while True:
-                    await inbox.wait_for_news(WATCH_MS)
+                    watch_ms = WATCH_MS if feed.gapped else CALM_WATCH_MS
+                    await inbox.wait_for_news(watch_ms)
                     now_ms = self._clock.monotonic_ms()
                     if (early_ms := taken_ms + options.batch_ms - now_ms) > options.batch_ms // 2:
                         await asyncio.sleep(early_ms / 1_000)
                         now_ms = self._clock.monotonic_ms()
                     _read(feed, inbox, now_ms)
-                    if now_ms >= watched_ms + WATCH_MS:
+                    if now_ms >= watched_ms + watch_ms:
                         watched_ms = now_ms
                         self._watch(feed, backfill, runs, now_ms)
                     if (batch := feed.take()) is not None:
@@ -222,7 +225,7 @@ class ExchangeSource:
 
 
 def _read(feed: Feed, inbox: Inbox, now_ms: int) -> None:
-    for connection, frames, has_ended in inbox.take(BATCH_FRAMES_MAX):
-        feed.read(connection, frames, now_ms)
-        if has_ended:
-            feed.left(connection)
+    for run in inbox.take(BATCH_FRAMES_MAX):
+        feed.read(run.connection, run.frames, now_ms)
+        if run.has_ended:
+            feed.left(run.connection)
