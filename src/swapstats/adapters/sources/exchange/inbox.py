@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -37,18 +38,15 @@ class Inbox:
         self._room = asyncio.Event()
         self._room.set()
 
-    def put(self, connection: int, frame: str | bytes) -> bool:
-        """Add a frame; False if there is no room for it."""
-        if self._count >= self._frames_max:
+    def put(self, connection: int, frames: Sequence[str | bytes]) -> bool:
+        """Add frames; False if there is no room for some of them, which are not taken."""
+        room = self._frames_max - self._count
+        if len(frames) > room:
+            self._add(connection, frames[:room])
             self._room.clear()
             self.tell()
             return False
-        self._count += 1
-        last = self._last
-        if last is not None and last.connection == connection:
-            last.frames.append(frame)
-        else:
-            self._begin(Run(connection, [frame]))
+        self._add(connection, frames)
         if self._waiter is not None:
             self._wake()
         return True
@@ -101,6 +99,13 @@ class Inbox:
     async def wait_for_room(self) -> None:
         """Wait until at most half of the frames that may wait do."""
         await self._room.wait()
+
+    def _add(self, connection: int, frames: Sequence[str | bytes]) -> None:
+        self._count += len(frames)
+        if self._last is not None and self._last.connection == connection:
+            self._last.frames += frames
+        elif frames:
+            self._begin(Run(connection, list(frames)))
 
     def _begin(self, run: Run) -> None:
         self._runs.append(run)

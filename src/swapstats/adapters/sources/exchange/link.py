@@ -15,6 +15,7 @@ from picows import (
     WSHandshakeError,
     WSListener,
     WSMsgType,
+    WSProtocolError,
     WSTransport,
     ws_connect,
 )
@@ -37,8 +38,10 @@ NOT_TAKEN = (
     "they are asked for later"
 )
 
-_TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
-_CONTINUATION, _CLOSE = WSMsgType.CONTINUATION, WSMsgType.CLOSE
+TOO_LONG = f"a message of more than {FRAME_BYTES_MAX} bytes"
+
+_TEXT = WSMsgType.TEXT
+_PIECES = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
 
 
 class Link(WSListener):
@@ -88,7 +91,8 @@ class Link(WSListener):
         self._transport: WSTransport | None = None
         self._is_over = False
         self._pieces: list[bytes] = []
-        self._wave_bytes = 0
+        self._pieces_bytes = 0
+        self._wave: list[bytes] = []
         self._ping_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -125,55 +129,62 @@ class Link(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Take a frame; called by the WebSocket."""
-        if self._is_over:
-            return
         kind = frame.msg_type
-        if (kind == _TEXT or kind == _BINARY) and frame.fin:  # noqa: PLR1714 - for each frame
-            data = frame.get_payload_as_bytes()
-        elif kind == _CLOSE:
-            code = frame.get_close_code()
-            transport.send_close(code)
-            transport.disconnect()
-            return
-        elif (whole := self._joined(kind, frame)) is not None:
-            data = whole
+        if kind == _TEXT and frame.fin:
+            self._wave.append(frame.get_payload_as_bytes())
         else:
-            return
-        if not self._inbox.put(self.number, data):
-            self.overflowed = True
-            self._end(NOT_TAKEN)
-            transport.disconnect(graceful=False)
-            return
-        if not self._wave_bytes:
-            self._loop.call_soon(self._wave_ended)
-        self._wave_bytes += len(data)
+            self._take_other(transport, kind, frame)
+        if frame.last_in_buffer:
+            self._wave_ended()
+
+    def is_user_specific_pong(self, frame: WSFrame) -> bool:
+        """Tell whether a frame answers a ping; called by the WebSocket instead of the above."""
+        is_pong = frame.msg_type == WSMsgType.PONG
+        if is_pong and frame.last_in_buffer:
+            self._wave_ended()
+        return is_pong
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """Note the end; called by the WebSocket."""
-        if self._wave_bytes:
-            self.heard.set()
+        self._wave_ended()
         self._end(_why(transport))
 
+    def _take_other(self, transport: WSTransport, kind: WSMsgType, frame: WSFrame) -> None:
+        """Take what is no whole text."""
+        if kind == WSMsgType.PING:
+            transport.send_pong(frame.get_payload_as_bytes())
+        elif kind == WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+        elif kind in _PIECES and (whole := self._joined(frame)) is not None:
+            self._wave.append(whole)
+
     def _wave_ended(self) -> None:
-        """Rest until more has come, unless there is more already."""
+        """Hand on what came at once; rest until more has come, unless there is more already."""
+        wave, transport = self._wave, self._transport
+        if not wave or self._is_over or transport is None:
+            return
+        self._wave = []
         self.last_frame_ms = self._clock.monotonic_ms()
         self.heard.set()
-        if self._wave_bytes < WAVE_BYTES_FULL and self._transport is not None:
-            self._pace.rest(self._transport.underlying_transport)
-        self._wave_bytes = 0
+        if not self._inbox.put(self.number, wave):
+            self.overflowed = True
+            self._end(NOT_TAKEN)
+            transport.disconnect(graceful=False)
+        elif sum(map(len, wave)) < WAVE_BYTES_FULL:
+            self._pace.rest(transport.underlying_transport)
 
-    def _joined(self, kind: WSMsgType, frame: WSFrame) -> bytes | None:
-        """Keep a piece of a frame that came in pieces; the whole, once the last one came."""
-        if kind not in {_TEXT, _BINARY, _CONTINUATION}:
-            return None
+    def _joined(self, frame: WSFrame) -> bytes | None:
+        """Keep a piece of a message; the whole, once its last piece came."""
         self._pieces.append(frame.get_payload_as_bytes())
-        if sum(map(len, self._pieces)) > FRAME_BYTES_MAX:
-            self._end(f"a frame of more than {FRAME_BYTES_MAX} bytes")
-            return None
+        self._pieces_bytes += frame.payload_size
+        if self._pieces_bytes > FRAME_BYTES_MAX:
+            raise WSProtocolError(WSCloseCode.MESSAGE_TOO_BIG, TOO_LONG)
         if not frame.fin:
             return None
         whole = b"".join(self._pieces)
         self._pieces.clear()
+        self._pieces_bytes = 0
         return whole
 
     def _end(self, reason: str) -> None:
@@ -208,6 +219,7 @@ async def open_link(link: Link, url: str, timeout_ms: int) -> None:
                 lambda: link,
                 url,
                 websocket_handshake_timeout=timeout_ms / 1_000,
+                enable_auto_pong=False,
                 enable_auto_ping=True,
                 auto_ping_idle_timeout=HEARTBEAT_S,
                 auto_ping_reply_timeout=PONG_S,
