@@ -1,5 +1,6 @@
 """Records of the swap log: raw message bytes with their place and append time."""
 
+from array import array
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -60,7 +61,8 @@ class MessageBlock:
     @staticmethod
     def of(messages: list[bytes]) -> "MessageBlock":
         """Lay messages end to end."""
-        bounds = np.array([0, *accumulate(map(len, messages))], dtype=np.int64)
+        ends = array("q", accumulate(map(len, messages), initial=0))
+        bounds = np.frombuffer(ends, dtype=np.int64)
         return MessageBlock(np.frombuffer(b"".join(messages), dtype=np.uint8), bounds)
 
     def message(self, index: int) -> bytes:

@@ -99,8 +99,25 @@ async def test_texts_are_sent_first_and_pings_afterwards() -> None:
     assert heard[:3] == ["subscribe", "ping", "ping"]
 
 
+async def test_a_refusal_is_told_by_its_status() -> None:
+    async def refuse(request: web.Request) -> web.Response:  # noqa: ARG001 - the server's
+        return web.Response(status=403, text="not from here")
+
+    app = web.Application()
+    app.router.add_get("/", refuse)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    link = Link(7, Opening(""), SPOT_FACTS, Inbox(1), SystemClock(), Pace(1))
+    try:
+        with pytest.raises(OSError, match="HTTP 403"):
+            await open_link(link, f"ws://127.0.0.1:{runner.addresses[0][1]}/", 10_000)
+    finally:
+        await runner.cleanup()
+
+
 async def test_nobody_there() -> None:
     link = Link(7, Opening(""), SPOT_FACTS, Inbox(1), SystemClock(), Pace(1))
-    with pytest.raises(OSError, match="refused|failed"):
+    with pytest.raises(OSError, match=r"refused|failed"):
         await open_link(link, "ws://127.0.0.1:1/", 2_000)
     assert not link.was_opened

@@ -27,15 +27,12 @@ from swapstats.ports.clock import Clock
 
 FRAME_BYTES_MAX = 1 << 22
 READ_BYTES = 1 << 16
-WAVE_BYTES_FULL = 1 << 13
-"""So much at once, and there is likely more to read: no rest after it."""
 HEARTBEAT_S = 20.0
 PONG_S = 10.0
 CLOSE_S = 2.0
 HEADERS = {"User-Agent": "swapstats"}
 NOT_TAKEN = (
-    "its frames are not taken: dropping the connection, not single trades; "
-    "they are asked for later"
+    "its frames are not taken: dropping the connection, not single trades; they are asked for later"
 )
 
 TOO_LONG = f"a message of more than {FRAME_BYTES_MAX} bytes"
@@ -121,6 +118,7 @@ class Link(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Send what is to be sent first; called by the WebSocket."""
         self._transport = transport
+        self._socket = transport.underlying_transport.get_extra_info("socket")
         self.began_ms = self.last_frame_ms = self._clock.monotonic_ms()
         self._on_open()
         for text in self._opening.frames:
@@ -160,7 +158,7 @@ class Link(WSListener):
             self._wave.append(whole)
 
     def _wave_ended(self) -> None:
-        """Hand on what came at once; rest until more has come, unless there is more already."""
+        """Hand on what came at once, and rest until more has come."""
         wave, transport = self._wave, self._transport
         if not wave or self._is_over or transport is None:
             return
@@ -171,8 +169,8 @@ class Link(WSListener):
             self.overflowed = True
             self._end(NOT_TAKEN)
             transport.disconnect(graceful=False)
-        elif sum(map(len, wave)) < WAVE_BYTES_FULL:
-            self._pace.rest(transport.underlying_transport)
+        else:
+            self._pace.rest(self._socket)
 
     def _joined(self, frame: WSFrame) -> bytes | None:
         """Keep a piece of a message; the whole, once its last piece came."""
@@ -226,7 +224,6 @@ async def open_link(link: Link, url: str, timeout_ms: int) -> None:
                 max_frame_size=FRAME_BYTES_MAX,
                 extra_headers=HEADERS,
                 read_buffer_init_size=READ_BYTES,
-                use_aiofastnet=False,
             )
     except WSError as error:
         raise ConnectionError(_refusal(error)) from error
@@ -248,8 +245,8 @@ def _why(transport: WSTransport) -> str:
     """Why a connection ended that we did not close."""
     farewell = transport.close_handshake
     if farewell is None:
-        return f"the exchange cut it off (code {int(WSCloseCode.ABNORMAL_CLOSURE)})"
+        return f"the exchange cut it off (code 1006)"
     if farewell.recv is not None:
         said = f": {farewell.recv.reason}" if farewell.recv.reason else ""
-        return f"the exchange closed it (code {int(farewell.recv.code)}{said})"
+        return f"the exchange closed it (code {farewell.recv.code:d}{said})"
     return f"it was given up: {farewell.sent.reason}" if farewell.sent else "it was given up"

@@ -31,7 +31,7 @@ BATCH_FRAMES_MAX = 5_000
 MARKETS_MAX = 5_000
 WATCH_MS = 50
 """How often it is looked at what is due, while something is missing."""
-CALM_WATCH_MS = 250
+CALM_WATCH_MS = 1_000
 """The same while nothing is."""
 SHOWN_MARKETS_MAX = 8
 
