@@ -100,7 +100,7 @@ async def test_texts_are_sent_first_and_pings_afterwards() -> None:
 
 
 async def test_a_refusal_is_told_by_its_status() -> None:
-    async def refuse(request: web.Request) -> web.Response:  # noqa: ARG001 - the server's
+    async def refuse(request: web.Request) -> web.Response:
         return web.Response(status=403, text="not from here")
 
     app = web.Application()

@@ -245,7 +245,7 @@ def _why(transport: WSTransport) -> str:
     """Why a connection ended that we did not close."""
     farewell = transport.close_handshake
     if farewell is None:
-        return f"the exchange cut it off (code 1006)"
+        return "the exchange cut it off (code 1006)"
     if farewell.recv is not None:
         said = f": {farewell.recv.reason}" if farewell.recv.reason else ""
         return f"the exchange closed it (code {farewell.recv.code:d}{said})"
