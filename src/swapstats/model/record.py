@@ -1,6 +1,8 @@
 """Records of the swap log: raw message bytes with their place and append time."""
 
+from array import array
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +61,8 @@ class MessageBlock:
     @staticmethod
     def of(messages: list[bytes]) -> "MessageBlock":
         """Lay messages end to end."""
-        bounds = np.zeros(len(messages) + 1, dtype=np.int64)
-        np.cumsum([len(message) for message in messages], out=bounds[1:])
+        ends = array("q", accumulate(map(len, messages), initial=0))
+        bounds = np.frombuffer(ends, dtype=np.int64)
         return MessageBlock(np.frombuffer(b"".join(messages), dtype=np.uint8), bounds)
 
     def message(self, index: int) -> bytes:

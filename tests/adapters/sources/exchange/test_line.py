@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from itertools import count
 
-import aiohttp
 from tests.adapters.sources.exchange.played import QUICK, made, played, spot
 
 from swapstats.adapters.sources.exchange.binance.parse import SPOT_MARKETS
@@ -13,6 +12,7 @@ from swapstats.adapters.sources.exchange.feed import Feed
 from swapstats.adapters.sources.exchange.inbox import Inbox
 from swapstats.adapters.sources.exchange.line import Line
 from swapstats.adapters.sources.exchange.options import Options
+from swapstats.adapters.sources.exchange.pace import Pace
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.testing.eventually import eventually_async
 from swapstats.testing.exchange_replay import ReplayExchange
@@ -25,17 +25,16 @@ async def running(
     venue, clock = spot(exchange), SystemClock()
     markets = {"BTCUSDT": SPOT_MARKETS["BTCUSDT"]}
     feed = Feed(venue, markets, None, options, clock.monotonic_ms())
-    async with aiohttp.ClientSession() as http:
-        line = Line(
-            venue, ["BTCUSDT"], feed, inbox, http, count(), options, clock, asyncio.sleep,
-            lambda: 0.0,
-        )  # fmt: skip
-        run = asyncio.create_task(line.run())
-        try:
-            yield line, feed
-        finally:
-            run.cancel()
-            await asyncio.gather(run, return_exceptions=True)
+    line = Line(
+        venue, ["BTCUSDT"], feed, inbox, Pace(1), count(), options, clock, asyncio.sleep,
+        lambda: 0.0,
+    )  # fmt: skip
+    run = asyncio.create_task(line.run())
+    try:
+        yield line, feed
+    finally:
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
 
 
 async def test_a_line_that_is_dropped_connects_again() -> None:

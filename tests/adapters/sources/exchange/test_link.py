@@ -5,13 +5,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from swapstats.adapters.sources.exchange.binance.venue import SPOT_FACTS
-from swapstats.adapters.sources.exchange.inbox import Inbox
-from swapstats.adapters.sources.exchange.link import Link, open_socket
+from swapstats.adapters.sources.exchange.inbox import Inbox, Run
+from swapstats.adapters.sources.exchange.link import Link, open_link
+from swapstats.adapters.sources.exchange.pace import Pace
 from swapstats.adapters.sources.exchange.venue import Opening, VenueFacts
 from swapstats.adapters.system_clock import SystemClock
 
@@ -46,12 +46,11 @@ async def linked(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        async with aiohttp.ClientSession() as http:
-            url = f"ws://127.0.0.1:{runner.addresses[0][1]}/"
-            socket = await open_socket(http, Opening(url, frames), 10_000)
-            link = Link(7, socket, facts, inbox, SystemClock())
-            yield link, heard
-            await link.close("the test is over")
+        url = f"ws://127.0.0.1:{runner.addresses[0][1]}/"
+        link = Link(7, Opening(url, frames), facts, inbox, SystemClock(), Pace(1))
+        await open_link(link, url, 10_000)
+        yield link, heard
+        await link.close("the test is over")
     finally:
         await runner.cleanup()
 
@@ -62,7 +61,7 @@ async def test_frames_come_as_bytes_and_then_the_end() -> None:
         await link.ended.wait()
         assert link.heard.is_set()
         assert "the exchange closed it" in link.reason
-    assert inbox.take(10) == [(7, [b"one", b"b"], True)]
+    assert inbox.take(10) == [Run(7, [b"one", b"b"], has_ended=True)]
 
 
 async def test_a_cut_is_an_end() -> None:
@@ -79,7 +78,7 @@ async def test_no_room_ends_it_after_what_there_was_room_for() -> None:
         await link.ended.wait()
         assert link.overflowed
         assert "dropping the connection, not single trades" in link.reason
-    assert inbox.take(10) == [(7, [b"a", b"b"], True)]
+    assert inbox.take(10) == [Run(7, [b"a", b"b"], has_ended=True)]
 
 
 async def test_a_close_keeps_what_was_read() -> None:
@@ -88,7 +87,7 @@ async def test_a_close_keeps_what_was_read() -> None:
         await link.heard.wait()
         await link.close("enough")
         assert link.reason == "enough"
-    assert inbox.take(10) == [(7, [b"a"], True)]
+    assert inbox.take(10) == [Run(7, [b"a"], has_ended=True)]
 
 
 async def test_texts_are_sent_first_and_pings_afterwards() -> None:
@@ -100,7 +99,25 @@ async def test_texts_are_sent_first_and_pings_afterwards() -> None:
     assert heard[:3] == ["subscribe", "ping", "ping"]
 
 
+async def test_a_refusal_is_told_by_its_status() -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        return web.Response(status=403, text="not from here")
+
+    app = web.Application()
+    app.router.add_get("/", refuse)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    link = Link(7, Opening(""), SPOT_FACTS, Inbox(1), SystemClock(), Pace(1))
+    try:
+        with pytest.raises(OSError, match="HTTP 403"):
+            await open_link(link, f"ws://127.0.0.1:{runner.addresses[0][1]}/", 10_000)
+    finally:
+        await runner.cleanup()
+
+
 async def test_nobody_there() -> None:
-    async with aiohttp.ClientSession() as http:
-        with pytest.raises((aiohttp.ClientError, OSError)):
-            await open_socket(http, Opening("ws://127.0.0.1:1/"), 2_000)
+    link = Link(7, Opening(""), SPOT_FACTS, Inbox(1), SystemClock(), Pace(1))
+    with pytest.raises(OSError, match=r"refused|failed"):
+        await open_link(link, "ws://127.0.0.1:1/", 2_000)
+    assert not link.was_opened

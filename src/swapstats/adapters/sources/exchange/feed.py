@@ -90,6 +90,7 @@ class Feed:
         self._tracks = {symbol: self._track(symbol, options) for symbol in markets}
         self._pulses = {symbol: Pulse(options.silence, now_ms) for symbol in markets}
         self._gapped: dict[str, int] = {}
+        self._moved: set[str] = set()
         self._ready: list[VenueTrade] = []
         self._notes: deque[str] = deque(maxlen=NOTES_MAX)
         self.counts = Counts()
@@ -186,6 +187,7 @@ class Feed:
     def shorten(self, market: str, trades_max: int) -> None:
         """Give up what lies too far back."""
         self._tracks[market].shorten(trades_max)
+        self._moved.add(market)
         self._take_holes(market)
 
     def fill(self, market: str, step: Step, now_ms: int) -> int:
@@ -252,14 +254,17 @@ class Feed:
         )
 
     def _position_text(self) -> str:
-        for symbol, track in self._tracks.items():
-            if track.last is not None:
-                self._position.last[symbol] = track.last
+        for symbol in self._moved:
+            track = self._tracks[symbol]
+            if (last := track.last) is not None:
+                self._position.last[symbol] = last
             if isinstance(track, OpaqueTrack):
                 self._position.seen[symbol] = track.newest_ids(IDS_KEPT)
+        self._moved.clear()
         return write_position(self._position)
 
     def _look_at(self, market: str, now_ms: int) -> None:
+        self._moved.add(market)
         if self._tracks[market].gap is None:
             self._gapped.pop(market, None)
         else:

@@ -4,13 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-import aiohttp
-
 from swapstats.adapters.sources.exchange.backoff import Backoff
 from swapstats.adapters.sources.exchange.feed import Feed
 from swapstats.adapters.sources.exchange.inbox import Inbox
-from swapstats.adapters.sources.exchange.link import Link, open_socket
+from swapstats.adapters.sources.exchange.link import Link, open_link
 from swapstats.adapters.sources.exchange.options import Options
+from swapstats.adapters.sources.exchange.pace import Pace
 from swapstats.adapters.sources.exchange.rest import words
 from swapstats.adapters.sources.exchange.venue import Venue
 from swapstats.ports.clock import Clock
@@ -28,7 +27,7 @@ class Line:
         markets: symbols, as many as one connection may carry at most.
         feed: is told of connections.
         inbox: where frames go.
-        http: makes the connections.
+        pace: says when connections are read.
         numbers: gives numbers for connections.
         options: bounds and spans.
         clock: monotonic clock.
@@ -47,7 +46,7 @@ class Line:
         markets: Sequence[str],
         feed: Feed,
         inbox: Inbox,
-        http: aiohttp.ClientSession,
+        pace: Pace,
         numbers: Iterator[int],
         options: Options,
         clock: Clock,
@@ -58,7 +57,7 @@ class Line:
         self.markets = markets
         self._feed = feed
         self._inbox = inbox
-        self._http = http
+        self._pace = pace
         self._numbers = numbers
         self._options = options
         self._clock = clock
@@ -127,17 +126,22 @@ class Line:
     async def _connect(self) -> Link | None:
         title = self._venue.facts.title
         opening = self._venue.opening(self.markets)
+        link = Link(
+            next(self._numbers), opening, self._venue.facts, self._inbox, self._clock, self._pace,
+            self._connected,
+        )  # fmt: skip
         try:
-            socket = await open_socket(self._http, opening, self._options.connect_ms_max)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            await open_link(link, opening.url, self._options.connect_ms_max)
+        except OSError as error:
             self.detail = f"{title} cannot be reached: {words(error)}"
             _log.warning("%s", self.detail)
             return None
-        number = next(self._numbers)
-        self._feed.connected(self.markets, self._clock.monotonic_ms())
         self.is_live = True
         _log.info("Connected to %s for %s markets", title, len(self.markets))
-        return Link(number, socket, self._venue.facts, self._inbox, self._clock)
+        return link
+
+    def _connected(self) -> None:
+        self._feed.connected(self.markets, self._clock.monotonic_ms())
 
     async def _give_up(self, link: Link) -> None:
         self._link = None

@@ -5,8 +5,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-import aiohttp
-
 from swapstats.adapters.sources.exchange.binance.endpoints import SPOT, USDM
 from swapstats.adapters.sources.exchange.binance.venue import BinanceSpot, BinanceUsdm
 from swapstats.adapters.sources.exchange.bybit import endpoints as bybit_endpoints
@@ -15,16 +13,19 @@ from swapstats.adapters.sources.exchange.coinbase import endpoints as coinbase_e
 from swapstats.adapters.sources.exchange.coinbase.venue import Coinbase
 from swapstats.adapters.sources.exchange.generic.client import CcxtClient
 from swapstats.adapters.sources.exchange.generic.source import GenericSource
+from swapstats.adapters.sources.exchange.inbox import Inbox
 from swapstats.adapters.sources.exchange.kraken import endpoints as kraken_endpoints
 from swapstats.adapters.sources.exchange.kraken.venue import Kraken
-from swapstats.adapters.sources.exchange.link import open_socket
+from swapstats.adapters.sources.exchange.link import Link, open_link
 from swapstats.adapters.sources.exchange.okx import endpoints as okx_endpoints
 from swapstats.adapters.sources.exchange.okx.venue import Okx
 from swapstats.adapters.sources.exchange.options import Options
+from swapstats.adapters.sources.exchange.pace import Pace
 from swapstats.adapters.sources.exchange.rate_budget import RateBudget
 from swapstats.adapters.sources.exchange.rest import words
 from swapstats.adapters.sources.exchange.source import ExchangeSource
 from swapstats.adapters.sources.exchange.venue import Venue
+from swapstats.adapters.system_clock import SystemClock
 from swapstats.errors import UsageError
 from swapstats.ports.clock import Clock
 from swapstats.ports.source import Source
@@ -166,12 +167,13 @@ async def reachable(venue: Venue, timeout_ms: int = 3_000) -> tuple[bool, str]:
         Whether it worked, and a sentence saying so or why not.
     """
     title = venue.facts.title
+    opening = venue.opening([venue.facts.example])
+    link = Link(0, opening, venue.facts, Inbox(1), SystemClock(), Pace(0))
     try:
-        async with aiohttp.ClientSession() as http:
-            socket = await open_socket(http, venue.opening([venue.facts.example]), timeout_ms)
-            await socket.close()
+        await open_link(link, opening.url, timeout_ms)
     except TimeoutError:
         return False, f"{title} did not answer within {timeout_ms / 1_000:g} s"
-    except (aiohttp.ClientError, OSError) as error:
+    except OSError as error:
         return False, f"{title} cannot be reached ({words(error)})"
+    await link.close("it was a trial")
     return True, f"{title} can be reached"

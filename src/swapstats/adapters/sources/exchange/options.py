@@ -25,7 +25,9 @@ class Options:
         queue_frames_max: frames that may wait to be taken; one more ends its connection.
         waiting_trades_max: trades of a market that may wait for missing ones.
         ready_trades_max: trades of history that may wait to be taken.
-        batch_ms: batches follow each other no closer than this: a batch costs more than a trade.
+        batch_ms: connections rest so long after each read, and batches follow each other hardly
+            closer: a wake-up and a batch cost more than a trade. What trades wait for it is below
+            what they wait for their statistics anyway.
     """
 
     silence: SilenceBounds = field(default_factory=SilenceBounds)
@@ -41,4 +43,4 @@ class Options:
     queue_frames_max: int = 100_000
     waiting_trades_max: int = WAITING_TRADES_MAX
     ready_trades_max: int = 20_000
-    batch_ms: int = 20
+    batch_ms: int = 50

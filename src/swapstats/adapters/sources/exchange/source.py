@@ -19,6 +19,7 @@ from swapstats.adapters.sources.exchange.inbox import Inbox
 from swapstats.adapters.sources.exchange.line import Line
 from swapstats.adapters.sources.exchange.markets import find_markets
 from swapstats.adapters.sources.exchange.options import Options
+from swapstats.adapters.sources.exchange.pace import Pace
 from swapstats.adapters.sources.exchange.rate_budget import RateBudget
 from swapstats.adapters.sources.exchange.rest import Rest
 from swapstats.adapters.sources.exchange.venue import Venue
@@ -29,7 +30,9 @@ from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 BATCH_FRAMES_MAX = 5_000
 MARKETS_MAX = 5_000
 WATCH_MS = 50
-"""How often it is looked at what is due."""
+"""How often it is looked at what is due, while something is missing."""
+CALM_WATCH_MS = 1_000
+"""The same while nothing is."""
 SHOWN_MARKETS_MAX = 8
 
 _log = logging.getLogger("swapstats.sources.exchange")
@@ -128,25 +131,25 @@ class ExchangeSource:
                 self._venue, feed, rest, inbox, options, self._clock, self._sleep, self._jitter,
                 self._stalled,
             )  # fmt: skip
-            self._lines = self._make_lines(feed, inbox, http)
+            self._lines = self._make_lines(feed, inbox)
             runs = [asyncio.create_task(line.run()) for line in self._lines]
             try:
                 watched_ms = taken_ms = self._clock.monotonic_ms()
                 while True:
+                    watch_ms = WATCH_MS if feed.gapped else CALM_WATCH_MS
+                    await inbox.wait_for_news(watch_ms)
                     now_ms = self._clock.monotonic_ms()
-                    if (early_ms := taken_ms + options.batch_ms - now_ms) > 0:
+                    if (early_ms := taken_ms + options.batch_ms - now_ms) > options.batch_ms // 2:
                         await asyncio.sleep(early_ms / 1_000)
                         now_ms = self._clock.monotonic_ms()
                     _read(feed, inbox, now_ms)
-                    if now_ms >= watched_ms + WATCH_MS:
+                    if now_ms >= watched_ms + watch_ms:
                         watched_ms = now_ms
                         self._watch(feed, backfill, runs, now_ms)
                     if (batch := feed.take()) is not None:
                         backfill.taken()
                         taken_ms = now_ms
                         yield batch
-                    else:
-                        await inbox.wait_for_news(WATCH_MS)
             finally:
                 for run in runs:
                     run.cancel()
@@ -164,12 +167,13 @@ class ExchangeSource:
             raise
         return self._feed
 
-    def _make_lines(self, feed: Feed, inbox: Inbox, http: aiohttp.ClientSession) -> list[Line]:
+    def _make_lines(self, feed: Feed, inbox: Inbox) -> list[Line]:
         facts = self._venue.facts
         numbers = count()
+        pace = Pace(self._options.batch_ms)
         return [
             Line(
-                self._venue, self._symbols[first : first + facts.streams_max], feed, inbox, http,
+                self._venue, self._symbols[first : first + facts.streams_max], feed, inbox, pace,
                 numbers, self._options, self._clock, self._sleep, self._jitter,
             )
             for first in range(0, len(self._symbols), facts.streams_max)
@@ -221,7 +225,7 @@ class ExchangeSource:
 
 
 def _read(feed: Feed, inbox: Inbox, now_ms: int) -> None:
-    for connection, frames, has_ended in inbox.take(BATCH_FRAMES_MAX):
-        feed.read(connection, frames, now_ms)
-        if has_ended:
-            feed.left(connection)
+    for run in inbox.take(BATCH_FRAMES_MAX):
+        feed.read(run.connection, run.frames, now_ms)
+        if run.has_ended:
+            feed.left(run.connection)

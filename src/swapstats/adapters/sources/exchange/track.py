@@ -78,7 +78,10 @@ class SequenceTrack:
         if not self._is_dense:
             self._offer_ordered(trade, connection, out)
         elif trade.order == self._order + 1 or self._last is None:
-            self._go_on(trade, out)
+            self._last = trade
+            self._order = trade.order
+            if trade.is_public:
+                out.append(trade)
             if self._waiting:
                 self._drain(self._order, NOT_IN_HISTORY, out)
         elif trade.order <= self._order:
