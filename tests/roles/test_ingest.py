@@ -1,6 +1,7 @@
 """Ingest: messages and position in one transaction, whatever becomes of the pump."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
@@ -168,6 +169,44 @@ async def test_a_source_gets_back_what_it_noted_and_did_not_forget(pumping: Pump
     }
     await pumping.ingest.pump(source)
     assert source.opened_with == [{}, {"a": "1", "b": "2", "c/d": "3"}]
+
+
+class StoppingLog:
+    """A log without transactions: a kill leaves the first few of what is noted."""
+
+    partition_count = PARTITIONS
+
+    def __init__(self, noted_max: int) -> None:
+        self.noted: dict[str, str | None] = {}
+        self._left = noted_max
+
+    def position(self, source: str) -> str | None:
+        return self.noted.get(source)
+
+    def positions(self, prefix: str) -> dict[str, str]:
+        return {}
+
+    def append(
+        self, block: object, partitions: object, now_ms: int, positions: Mapping[str, str | None]
+    ) -> None:
+        for name, text in positions.items():
+            if not self._left:
+                raise StoreFull("stopped")
+            self._left -= 1
+            self.noted[name] = text
+
+
+@pytest.mark.parametrize("noted_max", range(4))
+async def test_a_position_is_never_there_without_its_notes(noted_max: int) -> None:
+    log, told = StoppingLog(noted_max), Told()
+    ingest = Ingest(log, by_token(KEY), lambda: START_MS, told.wake, told)  # type: ignore[arg-type]
+    try:
+        with contextlib.suppress(StoreFull):
+            await ingest.pump(NotingSource({"block/1": "1", "block/2": "2"}))
+        assert len(log.noted) == noted_max
+        assert (log.position("noting") is not None) == (noted_max == 3)
+    finally:
+        ingest.close()
 
 
 @pytest.mark.parametrize("point", ["log.begin", "log.group", "log.positions", "log.commit"])

@@ -1,7 +1,8 @@
 """From a source into a log: choose partitions, append with the source's position and notes.
 
 The position is written in the transaction that writes the messages, so a source resumes right
-after the last message that is safe. What it notes lies beside it, under `<name>/<key>`.
+after the last message that is safe. What it notes lies beside it, under `<name>/<key>`, and is
+written before it where the log takes one after the other.
 """
 
 import asyncio
@@ -84,8 +85,9 @@ class Ingest:
     def _append(self, source: str, batch: SourceBatch) -> None:
         now_ms = self._now_ms()
         partitions = self._place(batch.block, self._log.partition_count, now_ms)
-        positions: dict[str, str | None] = {source: batch.position}
-        positions.update((f"{source}/{key}", text) for key, text in batch.notes.items())
+        # The position last: a log without transactions may be stopped between any two of them.
+        positions = {f"{source}/{key}": text for key, text in batch.notes.items()}
+        positions[source] = batch.position
         self._log.append(batch.block, partitions, now_ms, positions)
         self._observer.appended(source, len(batch.block), int(batch.block.bounds[-1]))
         self._on_append()
