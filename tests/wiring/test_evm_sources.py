@@ -38,7 +38,7 @@ def test_a_url_alone_is_of_the_only_chain() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [f"nowhere={SECRET}", f"{SECRET} 1 2", "ftp://secret", "ethereum=secret", f"x {SECRET}"]
+    "line", [f"nowhere={SECRET}", f"{SECRET} 1 2", f"http://b:1 {SECRET}", "ftp://secret", "ethereum=secret", f"x {SECRET}"]
 )
 def test_a_line_that_is_none_is_refused_and_not_quoted(line: str) -> None:
     with pytest.raises(SettingsError, match=r"another line 2 \(not shown\)") as caught:
@@ -48,7 +48,7 @@ def test_a_line_that_is_none_is_refused_and_not_quoted(line: str) -> None:
 
 
 def test_a_weight_is_a_number() -> None:
-    with pytest.raises(SettingsError, match="weight in line 1"):
+    with pytest.raises(SettingsError, match="another line 1"):
         providers(settings_of("http://a:1 heavy").source)
 
 

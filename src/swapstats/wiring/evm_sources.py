@@ -57,14 +57,15 @@ def providers(settings: SourceSettings) -> Mapping[str, tuple[Provider, ...]]:
         named = _NAMED.fullmatch(line)
         name, rest = (named[1], named[2]) if named else (alone, line)
         url, *weight = rest.split()
-        if not url.startswith(("http://", "https://")) or len(weight) > 1 or name not in chains:
+        is_line = url.startswith(("http://", "https://")) and name in chains
+        is_weight = not weight or (len(weight) == 1 and _is_number(weight[0]))
+        if not (is_line and is_weight):
             raise SettingsError(
                 f"Expected source.evm.rpc with lines such as NAME=https://host/key or "
                 f"NAME=https://host/key 2, each NAME one of source.evm.chains "
                 f"({', '.join(chains)}), was another line {number} (not shown)"
             )
-        what = f"the weight in line {number} of source.evm.rpc"
-        provider = Provider(url, _number(weight[0], what) if weight else 1)
+        provider = Provider(url, int(weight[0]) if weight else 1)
         found[name] = (*found.get(name, ()), provider)
     return found
 
@@ -114,6 +115,10 @@ def _words(values: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _number(text: str, what: str) -> int:
-    if not text.isascii() or not text.isdigit():
+    if not _is_number(text):
         raise SettingsError(f"Expected a whole number as {what}, was {text!r}")
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
