@@ -178,6 +178,46 @@ async def test_a_contract_that_reverts_says_nothing(keeps_state: bool) -> None:
     assert [address_result(one) for one in said] == [TOKENS[0], None, TOKENS[1]]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "return data out of bounds",
+        "gas uint64 overflow",
+        "write protection",
+        "max call depth exceeded",
+        "invalid opcode: INVALID",
+        "EVM error: OutOfOffset",
+    ],
+)
+async def test_a_contract_that_fails_in_any_other_way_says_nothing(said: str) -> None:
+    """Anybody may write such a contract: it must not hold the chain up."""
+
+    class Failing(FakeNode):
+        def eth_call(self, call: dict[str, str], at_block: Any) -> str:
+            raise LookupError(said)
+
+    fake = Failing(fake_with_swaps().chain)
+    calls = [(POOLS[0], TOKEN0_CALL)]
+    assert await asked(fake).contract_calls(calls, fake.chain.head.hash) == [None]
+
+
+async def test_a_node_that_is_behind_is_not_asked_about_a_newer_block() -> None:
+    """Its newest state does not hold the contract yet, which would count for good."""
+
+    class Behind(FakeNode):
+        def eth_getBlockByHash(self, block_hash: str, full: bool) -> dict[str, Any] | None:
+            return None
+
+        def eth_call(self, call: dict[str, str], at_block: Any) -> str:
+            if at_block != "latest":
+                raise LookupError("header not found")
+            return "0x"
+
+    fake = Behind(fake_with_swaps().chain)
+    with pytest.raises(RpcMissing):
+        await asked(fake).contract_calls([(POOLS[0], TOKEN0_CALL)], fake.chain.head.hash)
+
+
 async def test_a_node_that_does_not_answer_is_no_contract_that_says_nothing() -> None:
     fake = FakeNode(fake_with_swaps().chain, faults={"refused": 100})
     with pytest.raises(RpcRefused):

@@ -17,7 +17,12 @@ from swapstats.errors import Rejected
 NODE_FAULTS: Final = frozenset({"bad_shape", "bad_hex", "removed"})
 """Reasons for which a log cannot be on any chain: the node made it up."""
 REVERT_CODE: Final = 3
-REVERT_WORDS: Final = ("revert", "opcode", "out of gas", "invalid jump", "stack", "vm execution")
+VM_CODE: Final = -32015
+FAULT_WORDS: Final = (
+    "revert", "opcode", "out of gas", "invalid jump", "stack", "vm execution", "evm error",
+    "return data out of bounds", "gas uint64 overflow", "write protection", "call depth",
+)  # fmt: skip
+"""How nodes tell that a contract failed by itself, which anybody's contract may do on purpose."""
 CALL_GAS: Final = hex(5_000_000)
 """Enough for what tokens say of themselves; a contract that runs on and on costs no more."""
 HASH: Final = re.compile(r"0x[0-9a-f]{64}")
@@ -151,6 +156,9 @@ class ChainNode:
         asked = [_contract_call(call, {"blockHash": at_hash}) for call in calls]
         answers = await self._client.settle_all(asked)
         refused = [index for index, answer in enumerate(answers) if _is_refused(answer)]
+        if refused:
+            # A node that is behind knows nothing of a new contract, and would say so.
+            await self.header_of(at_hash)
         # Nodes that keep no old state, or take no hash here: what tokens say does not change.
         asked = [_contract_call(calls[index], "latest") for index in refused]
         for index, answer in zip(refused, await self._client.settle_all(asked), strict=True):
@@ -219,8 +227,9 @@ def _contract_call(call: tuple[str, str], at_block: Any) -> Call:
 
 
 def _is_refused(answer: bytes | RpcRefused) -> bool:
-    """Whether the node refuses; a contract that reverts is an answer."""
+    """Whether the node refuses; a contract that fails is an answer."""
     if not isinstance(answer, RpcRefused):
         return False
     said = answer.said.lower()
-    return answer.code != REVERT_CODE and not any(word in said for word in REVERT_WORDS)
+    is_fault = any(word in said for word in FAULT_WORDS)
+    return not is_fault and answer.code not in {REVERT_CODE, VM_CODE}
