@@ -33,6 +33,8 @@ def test_a_provider_shows_its_host_only() -> None:
         {"providers": ()},
         {"providers": (Provider(f"ws://node/{SECRET}"),)},
         {"providers": (Provider("http:///x"),)},
+        {"providers": (Provider(f"https://user:{SECRET}/rest@node.example"),)},
+        {"providers": (Provider(f"https://[{SECRET}"),)},
         {"start_block": -1},
         {"pools": ("0x" + "A" * 40,)},
         {"pools": ("0x" + "a" * 41,)},

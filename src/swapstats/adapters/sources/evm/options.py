@@ -82,12 +82,11 @@ class EvmOptions:
             raise Rejected(f"Expected a chain's name of letters and digits, was {self.chain!r}")
         if not self.providers:
             raise Rejected(f"Expected at least one provider of {self.chain}, was none")
-        for provider in self.providers:
-            parts = urlsplit(provider.url)
-            if parts.scheme not in {"http", "https"} or not parts.hostname:
+        for number, provider in enumerate(self.providers, 1):
+            if not _is_http(provider.url):
                 raise Rejected(
-                    f"Expected an http:// or https:// URL of a provider of {self.chain}, "
-                    f"was one of scheme {parts.scheme!r}"
+                    f"Expected an http:// or https:// URL of each provider of {self.chain}, "
+                    f"was another of the {number}th (not shown)"
                 )
         for address in chain(self.factories, self.v4_managers):
             _check_hex(address, (ADDRESS_DIGITS,))
@@ -116,6 +115,15 @@ class EvmOptions:
                 f"Expected 0 to {self.window_blocks_max - 1} confirmations, "
                 f"was {self.confirmations}"
             )
+
+
+def _is_http(url: str) -> bool:
+    """Whether it can be used; what is wrong may be part of a key, so it is not told."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _check_hex(text: str, lengths: tuple[int, ...]) -> None:
