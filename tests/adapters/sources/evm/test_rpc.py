@@ -1,5 +1,6 @@
 """JSON-RPC against a real HTTP server: calls, batches, refusals, garbage."""
 
+import asyncio
 import json
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -9,18 +10,20 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from tests.adapters.sources.evm.fake_chain import CHAIN_ID
+from tests.adapters.sources.evm.fake_chain import CHAIN_ID, FakeChain, FakeNode
 from tests.adapters.sources.evm.http_node import SECRET, HttpNode, refusal, serving
 
+from swapstats.adapters.sources.evm.options import Provider
 from swapstats.adapters.sources.evm.rpc import Call, RpcClient
 from swapstats.adapters.sources.evm.rpc_errors import (
     RpcError,
     RpcGarbage,
     RpcRateLimited,
     RpcRefused,
+    RpcTimeout,
     RpcUnreachable,
 )
-from swapstats.adapters.sources.evm.transport import HttpTransport
+from swapstats.adapters.sources.evm.transport import HttpAnswer, HttpTransport
 
 CALLS = [Call("eth_getBlockByNumber", (hex(number), False)) for number in range(12)]
 Say = Callable[[Any], web.Response]
@@ -78,6 +81,23 @@ async def test_batches_grow_again_after_a_while() -> None:
         node.asked.clear()
         await client.rpc.call_all(CALLS)
     assert isinstance(node.asked[0], list)
+
+
+async def test_a_batch_that_takes_too_long_is_smaller_the_next_time() -> None:
+    """The same batch again would take too long again, and nothing would ever come of it."""
+
+    class Slow(FakeNode):
+        async def post(self, body: bytes) -> HttpAnswer:
+            if body.count(b"jsonrpc") > 3:
+                raise RpcTimeout("Expected an answer in time, was none")
+            return await super().post(body)
+
+    slow = Slow(FakeChain(1, 12))
+    rpc = RpcClient(slow, Provider("http://node"), 12, lambda: 0.0, asyncio.sleep)
+    for _ in range(2):
+        with pytest.raises(RpcTimeout):
+            await rpc.call_all(CALLS)
+    assert len(await rpc.call_all(CALLS)) == 12
 
 
 async def test_a_refusal_within_a_batch_is_that_calls_own() -> None:

@@ -18,6 +18,7 @@ from swapstats.adapters.sources.evm.rpc_errors import (
     RpcGarbage,
     RpcRateLimited,
     RpcRefused,
+    RpcTimeout,
     RpcUnreachable,
     retry_ms,
 )
@@ -135,6 +136,9 @@ class RpcClient:
                     settled += await self._batch(chunk)
             except RpcRefused:
                 self._batch_calls = size // 2
+            except RpcTimeout:
+                self._batch_calls = max(1, size // 2)  # so many would be too many again
+                raise
             except RpcRateLimited as limited:
                 self._batch_calls = max(1, size // 2)
                 is_stuck = not settled or (has_waited and size == 1)
