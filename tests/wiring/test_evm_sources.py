@@ -38,7 +38,15 @@ def test_a_url_alone_is_of_the_only_chain() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [f"nowhere={SECRET}", f"{SECRET} 1 2", f"http://b:1 {SECRET}", "ftp://secret", "ethereum=secret", f"x {SECRET}"]
+    "line",
+    [
+        f"nowhere={SECRET}",
+        f"{SECRET} 1 2",
+        f"http://b:1 {SECRET}",
+        "ftp://secret",
+        "ethereum=secret",
+        f"x {SECRET}",
+    ],
 )
 def test_a_line_that_is_none_is_refused_and_not_quoted(line: str) -> None:
     with pytest.raises(SettingsError, match=r"another line 2 \(not shown\)") as caught:

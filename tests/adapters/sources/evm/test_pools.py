@@ -1,5 +1,6 @@
 """What pools and tokens say: asked once, noted, bounded, and confirmed by a factory."""
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -14,10 +15,10 @@ from tests.adapters.sources.evm.fake_chain import (
 )
 
 from swapstats.adapters.sources.evm.pools import FEE_CALL, PAIR_CALL, POOL_CALL, PoolBook
-from swapstats.adapters.sources.evm.rpc_errors import RpcError
+from swapstats.adapters.sources.evm.rpc_errors import RpcError, RpcUnreachable
 from swapstats.core.evm import uniswap_v2, uniswap_v3, uniswap_v4
 from swapstats.core.evm.chain import BlockRef
-from swapstats.core.evm.logs import CreatedPool, DecodedSwap
+from swapstats.core.evm.logs import CreatedPool, DecodedSwap, PoolTokens
 from swapstats.core.evm.pool_selection import PoolSelection
 from swapstats.core.evm.token_metadata import FACTORY_CALL, SYMBOL_CALL
 from swapstats.core.evm.words import NATIVE
@@ -192,6 +193,35 @@ async def test_a_v4_pool_is_known_by_the_log_that_created_it(range_max: int) -> 
     assert (tokens.token1, tokens.symbol1) == (TOKENS[1], "TOK1")
     searched = [method for method, _ in fake.calls].count("eth_getLogs")
     assert searched == 1 if range_max > 9 else searched < 20
+
+
+async def test_a_search_that_fails_goes_on_where_it_was() -> None:
+    """It may take thousands of questions: from the start again it might never end."""
+
+    class Tired(Managed):
+        left = 0
+
+        def eth_getLogs(self, query: dict[str, Any]) -> list[dict[str, Any]]:
+            found = super().eth_getLogs(query)
+            if not self.left:
+                raise RpcUnreachable("Expected an answer, was none")
+            self.left -= 1
+            return found
+
+    fake = Tired(FakeChain(1, 99), range_max=4)
+    selection = PoolSelection((), (), (MANAGER,))
+    book, tries = PoolBook(selection), 0
+    found: dict[str, PoolTokens] | None = None
+    while found is None and tries < 50:
+        tries, fake.left = tries + 1, 3
+        with contextlib.suppress(RpcUnreachable):
+            swaps = [swap(pool, uniswap_v4.VENUE) for pool in (POOL_ID, OTHER_ID)]
+            found = await book.tokens_of(asked(fake, selection), swaps, at(fake))
+        fake.chain.extend()
+    assert found is not None
+    assert set(found) == {POOL_ID}
+    asked_from = [params[0]["fromBlock"] for method, params in fake.calls if "Logs" in method]
+    assert len(asked_from) < 120
 
 
 async def test_a_v4_pool_that_was_seen_being_created_is_not_searched_for() -> None:

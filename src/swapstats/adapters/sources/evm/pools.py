@@ -66,6 +66,7 @@ class PoolBook:
         self._pools: dict[str, _PoolPair | None] = {}
         self._tokens: dict[str, TokenMetadata] = {}
         self._news: dict[str, str | None] = {}
+        self._searched_to: dict[str, int] = {}
 
     def restore(self, notes: Mapping[str, str]) -> None:
         """Read the notes back.
@@ -172,9 +173,13 @@ class PoolBook:
                 self._put_token(token, token_metadata(said[2 * index], said[2 * index + 1]))
 
     async def _find_creations(self, node: ChainNode, pools: list[str], last: int) -> None:
-        """Search backwards for the logs that created V4 pools; one search for all of them."""
+        """Search backwards for the logs that created V4 pools; one search for all of them.
+
+        It may take thousands of questions: after a failure it goes on where it was.
+        """
         managers = sorted(self._selection.managers)
         topic0 = uniswap_v4.pool_event(managers).topic0
+        last = max(self._searched_to.get(pool, last) for pool in pools)
         size = RangeSize(last + 1, last + 1)
         missing = dict.fromkeys(pools)
         while missing and last >= 0:
@@ -191,6 +196,8 @@ class PoolBook:
                     del missing[created.pool]
                     self._put_pool(created.pool, (created.token0, created.token1))
             last = first - 1
+            self._searched_to = dict.fromkeys(missing, last)
+        self._searched_to = {}
         for pool in missing:
             self._put_pool(pool, None)
 
