@@ -1,5 +1,8 @@
 """What sources say, in readiness and in figures."""
 
+from swapstats.adapters.sources.evm.options import EvmOptions, Provider
+from swapstats.adapters.sources.evm.progress import ChainFigures
+from swapstats.adapters.sources.evm.source import EvmSource
 from swapstats.adapters.sources.exchange.open import exchange_source
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.model.health import Readiness, RoleState
@@ -35,6 +38,32 @@ def test_a_failed_source_is_a_warning_and_the_role_stays_ready() -> None:
 def test_what_keeps_a_role_from_being_ready_comes_first() -> None:
     away = RoleState(Readiness(ready=False, reason="brokers are away"), "waiting")
     assert with_sources(away, SOURCES) is away  # type: ignore[arg-type]
+
+
+class Chain(Told):
+    """A chain that had reorgs, and has blocks left to read."""
+
+    def figures(self) -> ChainFigures:
+        return ChainFigures(reorgs=3, deepest=2, blocks_left=40, quiet_ms=1_500)
+
+
+def test_a_chain_tells_its_reorgs_and_how_far_behind_it_is() -> None:
+    metrics = Metrics()
+    options = EvmOptions("base", 8453, (Provider("http://node"),))
+    new = EvmSource(options, SystemClock())
+    note_sources(metrics, [Chain("evm:a", "live"), new, SOURCES[2]])  # type: ignore[list-item]
+
+    def figures(source: str) -> list[float | None]:
+        return [
+            metrics.registry.get_sample_value(name, {"source": source})
+            for name in ("source_reorgs", "source_reorg_blocks_max", "source_blocks_left")
+        ]
+
+    def quiet_s(source: str) -> float | None:
+        return metrics.registry.get_sample_value("source_quiet_seconds", {"source": source})
+
+    assert (figures("evm:a"), quiet_s("evm:a")) == ([3, 2, 40], 1.5)
+    assert (figures("evm:base"), quiet_s("binance")) == ([0, 0, 0], None)
 
 
 def test_each_source_is_a_figure() -> None:

@@ -53,6 +53,19 @@ RAW_TABLE: Final = (
         "source_connections", "gauge", "Connections made to an exchange, since the start.",
         ("source",),
     ),
+    MetricSpec("source_reorgs", "gauge", "Reorgs of a chain, since the start.", ("source",)),
+    MetricSpec(
+        "source_reorg_blocks_max", "gauge",
+        "Blocks taken back by a chain's deepest reorg, since the start.", ("source",),
+    ),
+    MetricSpec(
+        "source_blocks_left", "gauge",
+        "Blocks of a chain that are known to be there and not read yet.", ("source",),
+    ),
+    MetricSpec(
+        "source_quiet_seconds", "gauge", "Time without a new block of a chain, in seconds.",
+        ("source",),
+    ),
 )  # fmt: skip
 """Metrics that are there only where raw events are; elsewhere they stay at 0."""
 
@@ -76,3 +89,7 @@ class RawMetrics:
         self.source_filled = make.gauge("source_filled")
         self.source_missing = make.gauge("source_missing")
         self.source_connections = make.gauge("source_connections")
+        self.source_reorgs = make.gauge("source_reorgs")
+        self.source_reorg_blocks_max = make.gauge("source_reorg_blocks_max")
+        self.source_blocks_left = make.gauge("source_blocks_left")
+        self.source_quiet_seconds = make.gauge("source_quiet_seconds")

@@ -1,6 +1,6 @@
 """What sources say of themselves, for readiness and figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +9,7 @@ from swapstats.observability.metrics import Metrics
 from swapstats.ports.source import Source
 
 if TYPE_CHECKING:
+    from swapstats.adapters.sources.evm.progress import ChainFigures
     from swapstats.adapters.sources.exchange.feed import Feed
 
 _FIGURES: Final[Mapping[str, int]] = {
@@ -38,12 +39,19 @@ def with_sources(state: RoleState, sources: Sequence[Source]) -> RoleState:
 
 
 def note_sources(metrics: Metrics, sources: Sequence[Source]) -> None:
-    """Note how each source does; of exchanges, what was missed as well."""
+    """Note how each source does; of exchanges, what was missed; of chains, what left them."""
     for source in sources:
         feed: Feed | None = getattr(source, "feed", None)
         if feed is not None:
             metrics.source_filled.labels(source.name).set(feed.counts.filled)
             metrics.source_missing.labels(source.name).set(feed.missing.trades)
             metrics.source_connections.labels(source.name).set(feed.counts.connections)
+        figures: Callable[[], ChainFigures] | None = getattr(source, "figures", None)
+        if figures is not None:
+            chain = figures()
+            metrics.source_reorgs.labels(source.name).set(chain.reorgs)
+            metrics.source_reorg_blocks_max.labels(source.name).set(chain.deepest)
+            metrics.source_blocks_left.labels(source.name).set(chain.blocks_left)
+            metrics.source_quiet_seconds.labels(source.name).set(chain.quiet_ms / 1_000)
         figure = _FIGURES.get(source.status().state, _FIGURES["waiting"])
         metrics.source_state.labels(source.name).set(figure)

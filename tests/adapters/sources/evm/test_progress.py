@@ -3,7 +3,7 @@
 from tests.adapters.sources.evm.asking import link_to
 from tests.adapters.sources.evm.fake_chain import FakeChain, FakeNode
 
-from swapstats.adapters.sources.evm.progress import Progress
+from swapstats.adapters.sources.evm.progress import ChainFigures, Progress
 from swapstats.adapters.sources.evm.providers import Providers
 from swapstats.ports.source import SourceStatus
 from swapstats.testing.manual_clock import ManualClock
@@ -37,6 +37,20 @@ def test_new_blocks_and_reorgs_are_told() -> None:
     clock.advance(150_000)
     assert progress.quiet_ms() == 150_000
     assert "block 9, no new block for 2m; 2 reorgs" in progress.status().detail
+
+
+def test_figures_tell_reorgs_and_how_far_behind_it_is() -> None:
+    clock = ManualClock()
+    progress = Progress("polygon", clock)
+    assert progress.figures() == ChainFigures(0, 0, 0, 0)
+    progress.catching_up(1_000, 3_000)
+    progress.caught_up(1_500)
+    assert progress.figures().blocks_left == 1_500
+    progress.reorged(2)
+    progress.reorged(1)
+    progress.advanced(3_010, 7)
+    clock.advance(5_000)
+    assert progress.figures() == ChainFigures(2, 2, 7, 5_000)
 
 
 def test_troubles_are_told_beside_it() -> None:

@@ -1,5 +1,6 @@
-"""How far a collector is, in words."""
+"""How far a collector is, in words and in figures."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from swapstats.adapters.sources.evm.providers import Providers
@@ -10,6 +11,23 @@ from swapstats.ports.source import SourceStatus
 TROUBLES_MAX: Final = 3
 QUIET_MS: Final = 60_000
 SECONDS_SHOWN_MS_MAX: Final = 120_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFigures:
+    """How a collector of a chain does.
+
+    Attributes:
+        reorgs: since the start.
+        deepest: blocks that the deepest of them took back.
+        blocks_left: blocks that are known to be there and not read yet.
+        quiet_ms: how long there has been no new block.
+    """
+
+    reorgs: int
+    deepest: int
+    blocks_left: int
+    quiet_ms: int
 
 
 class Progress:
@@ -31,6 +49,7 @@ class Progress:
         self._from_ms = 0
         self._reorgs = 0
         self._deepest = 0
+        self._left = 0
 
     def watch(self, providers: Providers) -> None:
         """Tell their troubles as well."""
@@ -50,6 +69,7 @@ class Progress:
     def caught_up(self, head: int) -> None:
         """A backfill has come to `head`."""
         self._news_ms = now_ms = self._clock.monotonic_ms()
+        self._left = max(0, self._to - head)
         done, total = head - self._from, max(1, self._to - self._from)
         left = ""
         if 0 < done < total:
@@ -69,6 +89,7 @@ class Progress:
     def advanced(self, head: int, left: int) -> None:
         """Blocks up to `head` were added; `left` more wait."""
         self._news_ms = self._clock.monotonic_ms()
+        self._left = left
         self._state = "live"
         self._detail = f"block {head}" + (f", {left} more to read" if left else "")
 
@@ -82,6 +103,10 @@ class Progress:
     def failed(self, why: str) -> None:
         """It cannot go on."""
         self._state, self._detail = "failed", why
+
+    def figures(self) -> ChainFigures:
+        """Put it in figures."""
+        return ChainFigures(self._reorgs, self._deepest, self._left, self.quiet_ms())
 
     def status(self) -> SourceStatus:
         """Put it in words."""

@@ -24,7 +24,7 @@ from swapstats.adapters.sources.evm.follow import Branch, Far, Quiet, find_start
 from swapstats.adapters.sources.evm.node import ChainNode
 from swapstats.adapters.sources.evm.options import EvmOptions, Provider
 from swapstats.adapters.sources.evm.pools import PoolBook
-from swapstats.adapters.sources.evm.progress import Progress
+from swapstats.adapters.sources.evm.progress import ChainFigures, Progress
 from swapstats.adapters.sources.evm.providers import Link, Providers
 from swapstats.adapters.sources.evm.rpc import RpcClient
 from swapstats.adapters.sources.evm.rpc_errors import RpcError, RpcMissing
@@ -86,6 +86,10 @@ class EvmSource:
     def status(self) -> SourceStatus:
         """Report how far it is, and which nodes are in trouble."""
         return self._progress.status()
+
+    def figures(self) -> ChainFigures:
+        """Report reorgs, and how far behind the chain's head it is."""
+        return self._progress.figures()
 
     async def open(
         self, position: str | None, notes: Mapping[str, str] = NO_NOTES
