@@ -1,5 +1,6 @@
 """Questions to a node, and answers that are not believed."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -11,11 +12,15 @@ from tests.adapters.sources.evm.fake_chain import (
     FakeBlock,
     FakeChain,
     FakeNode,
+    digest,
 )
 
 from swapstats.adapters.sources.evm.rpc_errors import RpcGarbage, RpcMissing, RpcRefused
 from swapstats.core.evm.chain import Header
+from swapstats.core.evm.decode import decode_list
+from swapstats.core.evm.logs import DecodedLogs
 from swapstats.core.evm.pool_selection import PoolSelection
+from swapstats.core.evm.registry import Registry
 from swapstats.core.evm.token_metadata import DECIMALS_CALL, TOKEN0_CALL, address_result
 
 
@@ -77,6 +82,27 @@ async def test_logs_of_a_range_come_in_order() -> None:
         (3, 2),
         (5, 0),
     ]
+
+
+@pytest.mark.parametrize(("swaps", "is_on_loop"), [(3, True), (1_000, False)])
+async def test_a_large_answer_is_read_beside_the_loop(
+    swaps: int, is_on_loop: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def watched(answer: bytes, registry: Registry) -> DecodedLogs:
+        threads.append(threading.current_thread())
+        return decode_list(answer, registry)
+
+    monkeypatch.setattr("swapstats.adapters.sources.evm.node.decode_list", watched)
+    chain = FakeChain(3)
+    chain.extend(swaps=0)
+    head = chain.head
+    logs = tuple(chain.log(digest(index), index, 1, head.hash) for index in range(swaps))
+    chain.head = chain.blocks[head.hash] = FakeBlock(1, head.hash, head.parent, logs)
+    found = await asked(FakeNode(chain)).logs_between(1, 1)
+    assert len(found.swaps) == swaps
+    assert [thread is threading.current_thread() for thread in threads] == [is_on_loop]
 
 
 async def test_only_named_pools_are_asked_for() -> None:

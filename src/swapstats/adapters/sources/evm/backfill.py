@@ -1,5 +1,6 @@
 """Final blocks by ranges: for the past, and for what happened while nobody looked."""
 
+import asyncio
 from dataclasses import dataclass
 
 from swapstats.adapters.sources.evm.follow import BEFORE_GENESIS, events
@@ -82,4 +83,5 @@ async def read_stretch(
     end = headers[last].ref
     tokens = await book.tokens_of(node, logs.swaps, end)
     times_ms = {number: header.time_ms for number, header in headers.items()}
-    return Stretch(events(logs.swaps, tokens, times_ms, options), end)
+    # In a thread: a full range takes tens of ms, and others wait for the loop.
+    return Stretch(await asyncio.to_thread(events, logs.swaps, tokens, times_ms, options), end)

@@ -1,5 +1,6 @@
 """Questions about a chain to one node; every answer is checked against what was asked."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -28,6 +29,8 @@ CALL_GAS: Final = hex(5_000_000)
 HASH: Final = re.compile(r"0x[0-9a-f]{64}")
 QUANTITY: Final = re.compile(r"0x[0-9a-f]{1,16}")
 TIME_S_MAX: Final = 1 << 40
+LOOP_BYTES_MAX: Final = 1 << 18
+"""A larger list of logs is read in a thread: 5,000 swaps take some 50 ms."""
 
 
 class _HeaderAnswer(msgspec.Struct, frozen=True, rename="camel"):
@@ -115,7 +118,7 @@ class ChainNode:
         answers = await self._client.call_all(calls)
         found = []
         for header, answer in zip(headers, answers, strict=True):
-            logs = self._logs(answer)
+            logs = await self._logs(answer)
             for one in _placed(logs):
                 if (one.block_hash, one.block_number) != (header.hash, header.number):
                     raise RpcGarbage(
@@ -128,7 +131,7 @@ class ChainNode:
     async def logs_between(self, first: int, last: int) -> DecodedLogs:
         """Ask for the logs of all blocks from `first` to `last`."""
         bounds = {"fromBlock": hex(first), "toBlock": hex(last)}
-        logs = self._logs(await self._client.call("eth_getLogs", self._filter | bounds))
+        logs = await self._logs(await self._client.call("eth_getLogs", self._filter | bounds))
         for one in _placed(logs):
             if not first <= one.block_number <= last:
                 raise RpcGarbage(
@@ -143,7 +146,7 @@ class ChainNode:
         """Ask for the logs with which `emitters` created some of `pools`."""
         bounds = {"fromBlock": hex(first), "toBlock": hex(last)}
         asked = bounds | {"address": list(emitters), "topics": [topic0, list(pools)]}
-        return self._logs(await self._client.call("eth_getLogs", asked))
+        return await self._logs(await self._client.call("eth_getLogs", asked))
 
     async def contract_calls(
         self, calls: Sequence[tuple[str, str]], at_hash: str
@@ -167,7 +170,12 @@ class ChainNode:
             answers[index] = answer
         return [None if isinstance(answer, RpcError) else self._text(answer) for answer in answers]
 
-    def _logs(self, answer: bytes) -> DecodedLogs:
+    async def _logs(self, answer: bytes) -> DecodedLogs:
+        if len(answer) <= LOOP_BYTES_MAX:
+            return self._read_logs(answer)
+        return await asyncio.to_thread(self._read_logs, answer)
+
+    def _read_logs(self, answer: bytes) -> DecodedLogs:
         try:
             logs = decode_list(answer, self._registry)
         except Rejected:
