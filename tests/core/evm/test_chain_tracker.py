@@ -169,6 +169,38 @@ def test_final_ranges_are_appended_with_inclusions_of_what_left_before() -> None
     assert "gone/103" in tracker.settled().notes
 
 
+def test_a_range_is_announced_and_remembered_until_it_is_there() -> None:
+    tracker = ChainTracker(CHAIN_ID, start(100), WINDOW)
+    announced = tracker.announce_final(start(130))
+    assert (announced.swaps, tracker.announced) == ((), None)
+    notes = notes_after([announced])
+
+    def restored() -> ChainTracker:
+        return ChainTracker.restored(announced.position, notes, CHAIN_ID, WINDOW)
+
+    by_range = restored()
+    assert by_range.announced == start(130)
+    by_range.append_final((), start(120))
+    assert by_range.announced == start(130)
+    last = by_range.append_final((), start(130))
+    assert by_range.announced is None
+    assert ChainTracker.restored(last.position, notes, CHAIN_ID, WINDOW).announced is None
+
+    by_blocks = restored()
+    for number in range(101, 131):
+        assert by_blocks.announced == start(130)
+        by_blocks.add([block(number)], 100)
+    assert by_blocks.announced is None
+    (entry,) = by_blocks.drop_to(125)
+    assert entry.notes["range"] is None, "blocks may leave again, which is no surprise"
+
+
+def test_a_foreign_note_of_a_range_is_refused() -> None:
+    position = ChainTracker(CHAIN_ID, start(100), WINDOW).position
+    with pytest.raises(Rejected, match="note of a range"):
+        ChainTracker.restored(position, {"range": "[1]"}, CHAIN_ID, WINDOW)
+
+
 def test_ranges_and_blocks_that_are_not_final_do_not_mix() -> None:
     with pytest.raises(InvariantBroken, match="no block above it"):
         tracker_at_103().append_final((), start(130))

@@ -18,6 +18,7 @@ from swapstats.model.raw_event import PoolSwap
 
 POSITION_VERSION: Final = 1
 BLOCK_PREFIX: Final = "block/"
+RANGE_KEY: Final = "range"
 SWAPS_BYTES_MAX: Final = 1 << 28
 """What the swaps of one note may grow to when they are read back."""
 REMEDY: Final = (
@@ -44,6 +45,11 @@ class ChainPosition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     final_hash: str
     head: int
     goal: int
+
+
+class _RangeNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    number: int
+    hash: str
 
 
 class _BlockNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,6 +135,24 @@ def read_block(number: int, text: str) -> Block:
             f"run the version that wrote them"
         )
     return Block(Header(number, note.hash, note.parent, note.time), swaps)
+
+
+def write_range(end: BlockRef) -> str:
+    """Write the note of a range of final blocks that may be in the log, by its last block."""
+    return msgspec.json.encode(_RangeNote(end.number, end.hash)).decode()
+
+
+def read_range(text: str) -> BlockRef:
+    """Read the note of a range.
+
+    Raises:
+        Rejected: it is none.
+    """
+    try:
+        note = msgspec.json.decode(text, type=_RangeNote)
+    except msgspec.MsgspecError as error:
+        raise Rejected(f"Expected the note of a range, was {text[:80]!r}: {REMEDY}") from error
+    return BlockRef(note.number, note.hash)
 
 
 def _unpacked(text: str) -> tuple[PoolSwap, ...]:

@@ -36,12 +36,15 @@ from swapstats.core.evm.chain import (
 )
 from swapstats.core.evm.chain_notes import (
     BLOCK_PREFIX,
+    RANGE_KEY,
     REMEDY,
     block_key,
     read_block,
     read_position,
+    read_range,
     write_block,
     write_position,
+    write_range,
 )
 from swapstats.core.evm.inclusions import GONE_EVENTS_MAX, Inclusions
 from swapstats.errors import InvariantBroken, Rejected
@@ -72,6 +75,7 @@ class ChainTracker:
         self._events: set[tuple[str, int]] = set()
         self._head = self._goal = final.number
         self._inclusions = Inclusions(gone_events_max)
+        self._announced: BlockRef | None = None
         self._forget: list[str] = []
         self._forget_next: list[str] = []
 
@@ -96,6 +100,9 @@ class ChainTracker:
         tracker._head, tracker._goal = at.head, at.goal
         tracker._restore_blocks(notes)
         tracker._inclusions.restore(notes)
+        if RANGE_KEY in notes:
+            tracker._announced = read_range(notes[RANGE_KEY])
+            tracker._reach_announced()
         return tracker
 
     @property
@@ -109,6 +116,11 @@ class ChainTracker:
         if self._head == self._final.number:
             return self._final
         return self._blocks[self._head].header.ref
+
+    @property
+    def announced(self) -> BlockRef | None:
+        """Last block of a range that may be in the log already, and has to be on the chain."""
+        return self._announced
 
     @property
     def position(self) -> str:
@@ -147,6 +159,12 @@ class ChainTracker:
                 return BeyondFinality(self._final, head.hash)
             return Lagging(self._head - head.number)
         for depth, header in enumerate(path):
+            if (
+                self._announced is not None
+                and header.number == self._announced.number
+                and header.hash != self._announced.hash
+            ):
+                return BeyondFinality(self._announced, header.hash)
             if self.hash_at(header.number - 1) == header.parent_hash:
                 return Advance(header.number - 1, tuple(reversed(path[: depth + 1])))
             if header.number - 1 == self._final.number:
@@ -224,6 +242,10 @@ class ChainTracker:
             return [self._entry(notes=notes), self._added({}, final_number)]
         return [self._added(notes, final_number)]
 
+    def announce_final(self, end: BlockRef) -> Entry:
+        """Announce that final blocks up to `end` are appended next: see `announced`."""
+        return self._entry(notes={RANGE_KEY: write_range(end)})
+
     def append_final(self, swaps: Iterable[PoolSwap], final: BlockRef) -> Entry:
         """Append swaps of blocks that were final before they were read, up to `final`.
 
@@ -239,6 +261,7 @@ class ChainTracker:
         numbered = tuple(self._numbered(swap) for swap in swaps)
         self._final = final
         self._head = self._goal = final.number
+        self._reach_announced()
         self._forget_next += self._inclusions.final(numbered)
         return self._entry(numbered)
 
@@ -284,6 +307,7 @@ class ChainTracker:
         numbers = range(self._head + 1, self._goal + 1)
         swaps = [swap for number in numbers for swap in self._blocks[number].swaps]
         self._head = self._goal
+        self._reach_announced()
         self.finalise(final_number)
         return self._entry(swaps, notes)
 
@@ -295,6 +319,12 @@ class ChainTracker:
         said = {key: None for key in self._forget if key not in put} | put
         self._forget, self._forget_next = self._forget_next, []
         return Entry(tuple(swaps), self.position, said)
+
+    def _reach_announced(self) -> None:
+        """Forget what was announced once it is there: as a block it may well leave again."""
+        if self._announced is not None and self._head >= self._announced.number:
+            self._announced = None
+            self._forget_next.append(RANGE_KEY)
 
     def _put(self, block: Block) -> None:
         self._blocks[block.header.number] = block

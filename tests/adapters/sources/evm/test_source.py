@@ -184,6 +184,42 @@ async def test_blocks_that_leave_beyond_finality_end_the_source() -> None:
     assert len(log.messages) == written
 
 
+async def test_a_final_block_that_left_while_nobody_looked_ends_the_source() -> None:
+    """Far behind, the look itself finds nothing wrong: only the range does."""
+    chain, log = settled(), MemoryLog()
+    await collect([FakeNode(chain)], log, looks(2))
+    base = chain.at(0)
+    assert base is not None
+    chain.head = chain.final = base
+    for _ in range(150):
+        chain.extend(swaps=1)
+    chain.finalise(20)
+    with pytest.raises(Rejected, match="left the chain that counted as final"):
+        await collect([FakeNode(chain)], log, looks(8))
+
+
+@pytest.mark.parametrize("confirmations", [None, 60, 61])
+async def test_a_range_that_left_the_chain_after_a_kill_is_noticed(
+    confirmations: int | None,
+) -> None:
+    """Its messages are in the log, its position is not: what took its place must not pass."""
+    chain, log = settled(), MemoryLog()
+    source = source_of(options(), [FakeNode(chain)], looks(5), ManualClock())
+    count = 0
+    while not log.messages:
+        log = MemoryLog()
+        await run(source, log, count, "messages")
+        count += 1
+    base = chain.at(0)
+    assert base is not None
+    chain.head = chain.final = base
+    for _ in range(60):
+        chain.extend()
+    chain.finalise(20)
+    with pytest.raises(Rejected, match="left the chain that counted as final"):
+        await collect([FakeNode(chain)], log, looks(5), confirmations=confirmations)
+
+
 async def test_while_other_nodes_are_away_one_that_denies_is_not_believed_at_once() -> None:
     chain, log = settled(30, 2), MemoryLog()
     await collect([FakeNode(chain)], log, looks(2))

@@ -57,7 +57,7 @@ async def read_stretch(
     Raises:
         RpcError: there is no answer, not even for a single block.
     """
-    final = tracker.final
+    final, announced = tracker.final, tracker.announced
     while True:
         last = min(target, final.number + size.blocks)
         try:
@@ -69,10 +69,13 @@ async def read_stretch(
         break
     size.answered(logs.logs)
     holding = {swap.block_number for swap in logs.swaps}
-    numbers = sorted(holding | {last, max(final.number, 0)})
+    asked = {announced.number} if announced is not None else set()
+    numbers = sorted(holding | {last, max(final.number, 0)} | asked)
     headers = {header.number: header for header in await node.headers_at(numbers)}
     if final != BEFORE_GENESIS and headers[final.number].hash != final.hash:
         return BeyondFinality(final, headers[final.number].hash)
+    if announced is not None and headers[announced.number].hash != announced.hash:
+        return BeyondFinality(announced, headers[announced.number].hash)
     for swap in logs.swaps:
         if swap.block_hash != headers[swap.block_number].hash:
             raise RpcGarbage(

@@ -218,11 +218,11 @@ class _Walk:
                 if found.behind or self._progress.quiet_ms() > self._options.stale_ms:
                     continue  # another node may know more
                 break
-            self._conflicts = 0
             if isinstance(found, Far):
                 self._target, self._guide = found.final, link
                 self._progress.catching_up(self._tracker.head.number, found.final)
                 return await self._catch_up()
+            self._conflicts = 0
             return self._advance(found)
         self._count_conflicts(denied, is_known=is_known)
         self._progress.looked(is_known=is_known)
@@ -289,9 +289,10 @@ class _Walk:
         )
         if isinstance(stretch, BeyondFinality):
             return stretch
-        entry = tracker.append_final(stretch.swaps, stretch.end)
+        entries = [tracker.announce_final(stretch.end)] if stretch.swaps else []
+        entries.append(tracker.append_final(stretch.swaps, stretch.end))
         self._progress.caught_up(tracker.head.number)
-        return self._with_news(before, [entry])
+        return self._with_news(before, entries)
 
     def _with_news(self, before: str, entries: list[Entry]) -> list[Entry]:
         """Write what pools and tokens say before the first swap that uses it."""
