@@ -124,7 +124,7 @@ async def test_chain(printed: Lines, anvil: tuple[AnvilChain, Market]) -> None:
         for swap in canonical_swaps(chain.rpc).elements()
         if len(swap.pool) == ADDRESS_CHARS  # nobody knows this chain's manager of V4
     ]
-    main = example("chain").main(chain.url, chain.chain_id, 0)
+    main = example("chain").main(chain.url, chain.chain_id, 0, ["any"])
     await run_until(main, lambda: len(printed()) >= len(expected))
     told = [line.split() for line in printed()]
     assert sorted([int(line[0]), line[2], int(line[3]), int(line[4])] for line in told) == sorted(
