@@ -53,6 +53,11 @@ def test_tokens_are_added_to_a_known_chain_and_to_one_that_is_not() -> None:
     assert dict(local.exchange_assets) == {COIN: "ETH", TOKEN: "USDC"}
 
 
+def test_addresses_are_denied_however_they_are_written() -> None:
+    rules = price_rules(settings_of(deny=["1:0xAB" + TOKEN[4:], "binance:BTCUSDT", "PEPE"]))
+    assert rules.deny == {f"1:{TOKEN}", "binance:BTCUSDT", "PEPE"}
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

@@ -23,7 +23,7 @@ def price_rules(settings: Settings) -> PriceRules:
             liquidity_floor_micros=given.liquidity_floor_usd * MICROS,
             dust_micros=round(given.dust_usd * MICROS),
             depeg_bps=given.depeg_bps,
-            deny=frozenset(given.deny),
+            deny=frozenset(_lower_address(text) for text in given.deny),
             observation_ms=given.observation_ms,
             rate_ms=given.rate_ms,
             horizon_ms=given.horizon_ms,
@@ -93,6 +93,12 @@ def _with(known: ChainTokens, name: str, lower: list[str], written: list[str]) -
     return ChainTokens(
         stables=stables, natives=natives, others=others, exchange_assets=MappingProxyType(assets)
     )
+
+
+def _lower_address(text: str) -> str:
+    """Write an address as chains' events do; assets and markets of exchanges keep their case."""
+    place, colon, name = text.partition(":")
+    return f"{place}:{name.lower()}" if colon and name.lower().startswith("0x") else text
 
 
 def _chain_id(settings: Settings, name: str, text: str) -> int:
