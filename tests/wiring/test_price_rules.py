@@ -73,7 +73,7 @@ def test_what_cannot_be_is_told(given: dict[str, Any], told: str) -> None:
 
 
 def test_a_chain_without_tokens_is_told_before_its_swaps_become_letters() -> None:
-    chain = {
+    chain: dict[str, Any] = {
         "source.evm.chains": {"local": "31337", "ethereum": "1"},
         "source.evm.factories": {"local": "any"},
         "source.evm.rpc": "local=http://127.0.0.1:1\nethereum=http://127.0.0.1:1",
