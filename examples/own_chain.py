@@ -10,7 +10,7 @@ from swapstats.collect import ChainTokens, PriceRules, evm, priced
 async def main(url: str, chain_id: int, stable: str, wrapped: str) -> None:
     tokens = ChainTokens(stables=(stable.lower(),), natives=(wrapped.lower(),))
     rules = PriceRules(chains={chain_id: tokens}, liquidity_floor_micros=20_000 * 10**6)
-    async with aclosing(priced(evm([url], chain_id, start=0), rules)) as swaps:
+    async with aclosing(priced(evm([url], chain_id, start=0, factories="any"), rules)) as swaps:
         async for swap in swaps:
             sign = "-" if swap.removed else "+"
             print(sign, swap.token, swap.side, swap.amount_usd, swap.price_source, flush=True)

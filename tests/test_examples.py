@@ -118,13 +118,13 @@ async def test_usd_volume(printed: Lines, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_chain(printed: Lines, anvil: tuple[AnvilChain, Market]) -> None:
-    chain, _ = anvil
+    chain, market = anvil
     expected = [
         [swap.block_number, swap.pool, swap.amount0, swap.amount1]
         for swap in canonical_swaps(chain.rpc).elements()
         if len(swap.pool) == ADDRESS_CHARS  # nobody knows this chain's manager of V4
     ]
-    main = example("chain").main(chain.url, chain.chain_id, 0)
+    main = example("chain").main(chain.url, chain.chain_id, 0, market.factories)
     await run_until(main, lambda: len(printed()) >= len(expected))
     told = [line.split() for line in printed()]
     assert sorted([int(line[0]), line[2], int(line[3]), int(line[4])] for line in told) == sorted(

@@ -32,7 +32,8 @@ def sockets() -> int:
 
 
 def of_chain(node: HttpNode, state: Path, **given: object) -> Events[PoolSwap]:
-    values: dict[str, object] = {"start": 0, "poll_interval_ms": 1, "state": state} | given
+    values: dict[str, object] = {"start": 0, "poll_interval_ms": 1, "state": state}
+    values |= {"factories": "any"} | given
     return evm(node.provider.url, CHAIN_ID, **values)  # type: ignore[arg-type]
 
 
@@ -88,7 +89,9 @@ async def test_a_chain_may_have_several_nodes_and_a_name(tmp_path: Path) -> None
     chain.finalise(10)
     async with serving(HttpNode(FakeNode(chain))) as node:
         urls = ["http://127.0.0.1:1/key", node.provider.url]
-        events = evm(urls, CHAIN_ID, start=0, state=tmp_path / "state.db", name="mine")
+        events = evm(
+            urls, CHAIN_ID, start=0, factories="any", state=tmp_path / "state.db", name="mine"
+        )
         assert events.name == "evm:mine"
         async with events:
             first = await anext(events)

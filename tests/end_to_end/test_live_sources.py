@@ -66,6 +66,7 @@ def test_a_chain_and_an_exchange_are_live_at_once(
         "source:\n"
         "  evm:\n"
         f"    chains: {{local: {chain.chain_id}}}\n"
+        f"    factories: {{local: '{' '.join(tokens.factories)}'}}\n"
         f"    v4_managers: {{local: '{tokens.v4_manager}'}}\n"
         "    start: {local: 0}\n"
         "    poll_interval: 100ms\n"

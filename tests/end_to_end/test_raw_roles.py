@@ -61,6 +61,7 @@ def config(market: tuple[AnvilChain, Market], tmp_path: Path) -> Iterator[Path]:
         f"    chains: {{anvil: '{chain.chain_id}'}}\n"
         f"    rpc: '{chain.url}'\n"
         "    start: {anvil: '0'}\n"
+        f"    factories: {{anvil: '{' '.join(tokens.factories)}'}}\n"
         f"    v4_managers: {{anvil: '{tokens.v4_manager}'}}\n"
         "    poll_interval: 100ms\n"
         "preprocess:\n"

@@ -6,6 +6,7 @@ import pytest
 
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.cli.config import config_show
+from swapstats.core.evm.known_factories import KNOWN_FACTORIES
 from swapstats.core.evm.uniswap_v4 import POOL_MANAGERS
 from swapstats.errors import Rejected, SettingsError
 from swapstats.settings import Settings, load
@@ -101,11 +102,34 @@ def test_values_are_those_of_their_chain() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "factories"),
+    [
+        ({}, KNOWN_FACTORIES[8453]),
+        ({"pools": {"base": POOL}}, ()),
+        ({"factories": {"base": "any"}}, ()),
+        ({"factories": {"base": POOL}}, (POOL,)),
+    ],
+)
+def test_a_contract_that_only_says_it_is_a_pool_is_not_believed(
+    given: dict[str, Any], factories: tuple[str, ...]
+) -> None:
+    settings = settings_of(f"base={SECRET}", **given)
+    assert chain_options("base", providers(settings.source), settings.source).factories == factories
+
+
+def test_a_chain_without_known_factories_has_to_name_some() -> None:
+    settings = settings_of("http://a:1", chains={"local": "31337"})
+    with pytest.raises(Rejected, match="factories or pools of chain 31337"):
+        evm_sources("", settings.source, SystemClock())
+
+
+@pytest.mark.parametrize(
     ("given", "managers"),
     [
         ({}, (POOL_MANAGERS[8453],)),
         ({"pools": {"base": POOL}}, ()),
         ({"factories": {"base": POOL}}, ()),
+        ({"factories": {"base": "any"}}, (POOL_MANAGERS[8453],)),
         ({"v4_managers": {"base": POOL}, "factories": {"base": POOL}}, (POOL,)),
     ],
 )

@@ -62,6 +62,7 @@ def test_one_process_collects_and_prices_a_chain_too(tmp_path: Path) -> None:
                 *("--api-http-addr", "127.0.0.1:0", "--source", "evm", "--rpc", chain.url),
                 *("--set", f"source.evm.chains=anvil={chain.chain_id}"),
                 *("--set", "source.evm.start=anvil=0"),
+                *("--set", f"source.evm.factories=anvil={' '.join(market.factories)}"),
                 *("--set", f"preprocess.stables={chain.chain_id}={market.usdc}"),
                 *("--set", f"preprocess.natives={chain.chain_id}={market.weth}"),
             )

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from swapstats.adapters.system_clock import SystemClock
 from swapstats.core.preprocess.rules import PriceRules
 from swapstats.core.preprocess.token_lists import DEFAULT_CHAINS
 from swapstats.errors import SettingsError
 from swapstats.settings import Settings, load
-from swapstats.wiring.price_rules import price_rules
+from swapstats.wiring.evm_sources import evm_sources
+from swapstats.wiring.price_rules import expect_tokens, price_rules
 
 TOKEN = "0x" + "ab" * 20
 COIN = "0x" + "cd" * 20
@@ -51,6 +53,11 @@ def test_tokens_are_added_to_a_known_chain_and_to_one_that_is_not() -> None:
     assert dict(local.exchange_assets) == {COIN: "ETH", TOKEN: "USDC"}
 
 
+def test_addresses_are_denied_however_they_are_written() -> None:
+    rules = price_rules(settings_of(deny=["1:0xAB" + TOKEN[4:], "binance:BTCUSDT", "PEPE"]))
+    assert rules.deny == {f"1:{TOKEN}", "binance:BTCUSDT", "PEPE"}
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -63,3 +70,19 @@ def test_tokens_are_added_to_a_known_chain_and_to_one_that_is_not() -> None:
 def test_what_cannot_be_is_told(given: dict[str, Any], told: str) -> None:
     with pytest.raises(SettingsError, match=told):
         price_rules(settings_of(**given))
+
+
+def test_a_chain_without_tokens_is_told_before_its_swaps_become_letters() -> None:
+    chain: dict[str, Any] = {
+        "source.evm.chains": {"local": "31337", "ethereum": "1"},
+        "source.evm.factories": {"local": "any"},
+        "source.evm.rpc": "local=http://127.0.0.1:1\nethereum=http://127.0.0.1:1",
+    }
+    settings = load(environ={}, flags=chain)
+    sources = evm_sources("", settings.source, SystemClock())
+    with pytest.raises(
+        SettingsError, match=r"tokens of chain 31337 \(local\).*preprocess\.stables"
+    ):
+        expect_tokens(settings, sources)
+    expect_tokens(settings, evm_sources("ethereum", settings.source, SystemClock()))
+    expect_tokens(load(environ={}, flags=chain | {"preprocess.natives": {"31337": COIN}}), sources)

@@ -17,6 +17,7 @@ from swapstats.observability.logs import Logs
 from swapstats.settings import Settings, load
 from swapstats.wiring.brokers import kafka_address, redis_url
 from swapstats.wiring.on_servers import ServersService
+from swapstats.wiring.price_rules import expect_tokens
 from swapstats.wiring.service import RunFlags, Service
 from swapstats.wiring.sources import open_sources
 
@@ -170,6 +171,7 @@ async def _live(settings: Settings, flags: RunFlags, logs: Logs) -> None:
         log.warning(notice)
     on_servers = _on_servers(settings)
     sources = await open_sources(settings.source, SystemClock())
+    expect_tokens(settings, sources.raw)
     for sentence in sources.told:
         log.info(sentence)
     host = settings.api.http.addr.host

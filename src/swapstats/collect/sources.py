@@ -9,6 +9,7 @@ from swapstats.adapters.sources.evm.source import EvmSource
 from swapstats.adapters.sources.exchange.open import Budgets, exchange_source
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.collect.events import Events
+from swapstats.core.evm.known_factories import chosen_factories
 from swapstats.core.evm.pool_selection import known_managers
 from swapstats.model.raw_event import ExchangeTrade, PoolSwap
 
@@ -22,7 +23,7 @@ def evm(
     *,
     start: int | None = None,
     pools: Sequence[str] = (),
-    factories: Sequence[str] = (),
+    factories: Sequence[str] | str = (),
     v4_managers: Sequence[str] = (),
     confirmations: int | None = None,
     poll_interval_ms: int = 1_000,
@@ -38,8 +39,9 @@ def evm(
             They may hold keys: no message quotes them.
         chain_id: EIP-155 id; a node of another chain is not used.
         start: first block to read; None = from the newest final block on. A kept position wins.
-        pools: addresses of V2 and V3 pools, ids of V4 pools; empty = all.
-        factories: of V2 and V3 pools: only their pools count; empty = all.
+        pools: addresses of V2 and V3 pools, ids of V4 pools; empty = all that `factories` know.
+        factories: of V2 and V3 pools: only their pools count; empty = the known ones of the chain,
+            if no pools are named; `any` = believe every contract, also one that invents its swaps.
         v4_managers: pool managers of V4; empty = the known one of the chain, if its pools count.
         confirmations: how many blocks below the head are final; None = what the chain calls final.
         poll_interval_ms: pause between two looks at the head.
@@ -56,7 +58,7 @@ def evm(
         providers=tuple(Provider(url) for url in _listed(rpc)),
         start_block=start,
         pools=wanted,
-        factories=made,
+        factories=chosen_factories(chain_id, wanted, made),
         v4_managers=_lower(v4_managers) or known_managers(chain_id, wanted, made),
         confirmations=confirmations,
         poll_interval_ms=poll_interval_ms,

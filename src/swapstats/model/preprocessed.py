@@ -44,7 +44,7 @@ class TokenPrice(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         token: token key.
         price_usd: USD for one token, decimal text.
         source: where the price comes from, as `price_source` of the swap.
-        event_time: of the trade that made it, ms.
+        event_time: of the trade that made it, ms; or of a newer one that left the chain.
     """
 
     token: str

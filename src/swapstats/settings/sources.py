@@ -58,14 +58,17 @@ class EvmSource:
         "pools",
         MAP,
         {},
-        "Pools to follow, with blanks between: addresses, or ids of Uniswap V4; without one, all.",
+        "Pools to follow, with blanks between: addresses, or ids of Uniswap V4; without one, "
+        "all that a factory or a manager knows.",
         bounds=(0, 64),
     )
     factories: Mapping[str, str] = key(
         "factories",
         MAP,
         {},
-        "Factories whose pools are followed, with blanks between; without one, all.",
+        "Factories whose pools are followed, with blanks between; without one, the known ones of "
+        "the chain, unless pools are named. `any` = believe every contract, also one that invents "
+        "swaps.",
         bounds=(0, 64),
     )
     v4_managers: Mapping[str, str] = key(

@@ -9,6 +9,7 @@ from typing import Final
 
 from swapstats.adapters.sources.evm.options import EvmOptions, Provider
 from swapstats.adapters.sources.evm.source import EvmSource
+from swapstats.core.evm.known_factories import chosen_factories
 from swapstats.core.evm.pool_selection import known_managers
 from swapstats.errors import SettingsError
 from swapstats.ports.clock import Clock
@@ -98,7 +99,7 @@ def chain_options(
         providers=nodes[name],
         start_block=_optional(evm.start, "start", name),
         pools=pools,
-        factories=factories,
+        factories=chosen_factories(chain_id, pools, factories),
         v4_managers=_words(evm.v4_managers, name) or known_managers(chain_id, pools, factories),
         poll_interval_ms=evm.poll_interval_ms,
         confirmations=_optional(evm.confirmations, "confirmations", name),

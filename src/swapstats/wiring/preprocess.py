@@ -147,7 +147,11 @@ class PreprocessService:
         return letters
 
     def _open_outlets(self, opened: contextlib.ExitStack, candles: CandleStore) -> Outlets:
-        prices = RedisTokenPrices(self._redis, self._settings.stores.redis.prefix)
+        prices = RedisTokenPrices(
+            self._redis,
+            self._settings.stores.redis.prefix,
+            tokens_max=self._settings.app.tokens_max,
+        )
         opened.callback(prices.close)
         outlets = Outlets(candles, prices)
         outlets.start()

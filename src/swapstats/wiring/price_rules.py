@@ -1,11 +1,12 @@
 """The preprocessor's rules, as the settings want them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from swapstats.core.preprocess.rules import MICROS, PriceRules
 from swapstats.core.preprocess.token_lists import DEFAULT_CHAINS, ChainTokens
 from swapstats.errors import Rejected, SettingsError
+from swapstats.ports.source import Source
 from swapstats.settings import Settings
 
 
@@ -22,7 +23,7 @@ def price_rules(settings: Settings) -> PriceRules:
             liquidity_floor_micros=given.liquidity_floor_usd * MICROS,
             dust_micros=round(given.dust_usd * MICROS),
             depeg_bps=given.depeg_bps,
-            deny=frozenset(given.deny),
+            deny=frozenset(_lower_address(text) for text in given.deny),
             observation_ms=given.observation_ms,
             rate_ms=given.rate_ms,
             horizon_ms=given.horizon_ms,
@@ -33,6 +34,24 @@ def price_rules(settings: Settings) -> PriceRules:
         raise
     except Rejected as error:
         raise SettingsError(f"preprocess: {error}") from error
+
+
+def expect_tokens(settings: Settings, sources: Iterable[Source]) -> None:
+    """Check that every chain that is collected has tokens to tell prices in.
+
+    Raises:
+        SettingsError: one has none: each of its swaps would become a dead letter.
+    """
+    known = price_rules(settings).chains
+    for source in sources:
+        kind, _, name = source.name.partition(":")
+        chain_id = settings.source.evm.chains.get(name, "") if kind == "evm" else ""
+        if chain_id and int(chain_id) not in known:
+            raise SettingsError(
+                f"Expected tokens of chain {chain_id} ({name}) to tell prices in, was none: give "
+                f"its stables or its wrapped coin, such as --set "
+                f"'preprocess.stables={{{chain_id}: 0x...}}'"
+            )
 
 
 def _chains(settings: Settings) -> Mapping[int, ChainTokens]:
@@ -74,6 +93,12 @@ def _with(known: ChainTokens, name: str, lower: list[str], written: list[str]) -
     return ChainTokens(
         stables=stables, natives=natives, others=others, exchange_assets=MappingProxyType(assets)
     )
+
+
+def _lower_address(text: str) -> str:
+    """Write an address as chains' events do; assets and markets of exchanges keep their case."""
+    place, colon, name = text.partition(":")
+    return f"{place}:{name.lower()}" if colon and name.lower().startswith("0x") else text
 
 
 def _chain_id(settings: Settings, name: str, text: str) -> int:

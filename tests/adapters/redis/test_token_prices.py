@@ -31,3 +31,17 @@ def test_a_value_that_is_no_price_is_told(redis_url: str, prefix: str, line: Red
         line.call("HSET", f"{{{prefix}:prices}}:newest", "T", "nonsense")
         with pytest.raises(StoreCorrupt, match="'T'"):
             prices.get("T")
+
+
+def test_the_oldest_prices_go_beyond_the_limit(
+    redis_url: str, prefix: str, line: RedisLine
+) -> None:
+    with contextlib.closing(RedisTokenPrices(redis_url, prefix, tokens_max=3)) as prices:
+        for at in (5, 1, 4, 2, 3):
+            price = TokenPrice(token=f"T{at}", price_usd="1", source="pool", event_time=at)
+            prices.put([price])
+        prices.put([TokenPrice(token="T4", price_usd="0", source="none", event_time=6)])
+        prices.put([TokenPrice(token="T6", price_usd="1", source="pool", event_time=6)])
+        kept = [at for at in range(1, 7) if prices.get(f"T{at}")]
+    assert kept == [3, 5, 6]
+    assert line.call("ZCARD", f"{{{prefix}:prices}}:times") == 3

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from swapstats.adapters.memory.token_prices import MemoryTokenPrices
 from swapstats.core.preprocess.amounts import CANDLE_PLACES, TOKEN_PLACES
 from swapstats.core.preprocess.candles import FULL, LATE, TAKEN, CandleBook, Place, PricedTrade
 from swapstats.core.preprocess.rules import PriceRules
@@ -69,6 +70,18 @@ def test_a_removal_leaves_what_would_be_there_without_it() -> None:
     candles, prices = book.book.drain()
     assert [brief(each) for each in candles] == [(0, "0", "0", "0", "0", "0", "0", 0)]
     assert [(each.price_usd, each.source) for each in prices] == [("0", "none")]
+
+
+def test_a_price_that_left_the_chain_makes_way_where_prices_are_kept() -> None:
+    book, kept = Book(), MemoryTokenPrices()
+    for index, price in ((1, 5), (2, 9)):
+        book.add(0, index, price)
+        kept.put(book.book.drain()[1])
+    book.drop(0, 2)
+    kept.put(book.book.drain()[1])
+    found = kept.get("T")
+    assert found is not None
+    assert found.price_usd == "5"
 
 
 def test_the_newest_price_falls_back_to_earlier_minutes_and_closed_ones() -> None:

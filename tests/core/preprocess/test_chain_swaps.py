@@ -73,6 +73,20 @@ def test_a_thin_pool_never_books_more_than_its_quote() -> None:
     assert chain.priced(coin)[2:] == (None, "none")
 
 
+def test_liquidity_that_costs_nothing_prices_nothing() -> None:
+    """One transaction makes V4 pools at a price of its own, swaps, and takes all of it away."""
+    chain = Chain()
+    chain.tell(pool_swap(WETH, USDC, (-1, 1), (whole(WETH, 100), whole(USDC, 200_000))))
+    for index in range(1, 10):
+        depths = whole(WETH, 1_000), whole(USDC, 10**9)
+        fake = pool_swap(
+            WETH, USDC, (-1, 1), depths, log_index=index, venue="uniswap_v4", pool=f"0x{index}"
+        )
+        assert chain.priced(fake)[2:] == ("0.000001", "stable")
+    event = pool_swap(X, WETH, (-whole(X, 5), whole(WETH, 2)), block=1)
+    assert chain.priced(event)[2:] == ("4000", "native")
+
+
 def test_a_token_nobody_listed_books_no_more_than_its_deepest_pool_holds() -> None:
     chain = Chain()
     chain.tell(pool_swap(X, USDC, (-1, 1), (whole(X, 1_000), whole(USDC, 200_000))))

@@ -41,8 +41,8 @@ def test_all_names_of_the_coin_are_one_asset() -> None:
 
 
 def test_only_pools_with_a_listed_token_price_anything() -> None:
-    def is_observed(token: str, quote: str) -> bool:
-        view = views().view(pool_swap(token, quote, (1, -1)))
+    def is_observed(token: str, quote: str, **changes: Any) -> bool:
+        view = views().view(pool_swap(token, quote, (1, -1), **changes))
         assert not isinstance(view, Refusal)
         return view.is_observed
 
@@ -50,6 +50,7 @@ def test_only_pools_with_a_listed_token_price_anything() -> None:
     assert is_observed(DAI, USDC)
     assert not is_observed(X, Y)
     assert not is_observed(COIN, WETH)
+    assert not is_observed(WETH, USDC, venue="uniswap_v4")
 
 
 @pytest.mark.parametrize(

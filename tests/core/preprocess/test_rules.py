@@ -15,6 +15,7 @@ OTHERS: dict[str, Any] = {
     "rate_assets": ("BTC",),
     "deny": frozenset({"BTC"}),
     "routers": frozenset({"0x00"}),
+    "unbacked_venues": frozenset(),
 }
 
 

@@ -1,6 +1,7 @@
 """Newest prices in Redis: one hash, the newest event of each token wins.
 
 {prefix:prices}:newest   hash: token -> event_time, source, price
+{prefix:prices}:times    sorted set: token by event_time, so that the oldest can go
 """
 
 from collections.abc import Sequence
@@ -17,21 +18,32 @@ from swapstats.adapters.redis.connection import (
 from swapstats.errors import StoreCorrupt
 from swapstats.model.preprocessed import TokenPrice
 
-# KEYS: newest. ARGV, for each price: token, event_time, value; an empty value deletes.
+# KEYS: newest, times. ARGV: how many may stay; then for each price: token, event_time, value; an
+# empty value deletes.
 _PUT: Final = Script("""
-for at = 1, #ARGV, 3 do
+for at = 2, #ARGV, 3 do
   local known = redis.call('HGET', KEYS[1], ARGV[at])
   local known_ms = known and tonumber(string.match(known, '^%d+')) or -1
   if tonumber(ARGV[at + 1]) >= known_ms then
     if ARGV[at + 2] == '' then
       redis.call('HDEL', KEYS[1], ARGV[at])
+      redis.call('ZREM', KEYS[2], ARGV[at])
     else
       redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 2])
+      redis.call('ZADD', KEYS[2], ARGV[at + 1], ARGV[at])
     end
+  end
+end
+local beyond = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[1])
+if beyond > 0 then
+  local oldest = redis.call('ZPOPMIN', KEYS[2], beyond)
+  for at = 1, #oldest, 2 do
+    redis.call('HDEL', KEYS[1], oldest[at])
   end
 end
 """)
 NO_PRICE: Final = "none"
+TOKENS_MAX: Final = 1_000_000
 
 
 class RedisTokenPrices:
@@ -40,21 +52,31 @@ class RedisTokenPrices:
     Args:
         url: of the Redis, see `RedisLine`.
         prefix: first part of every key, without braces.
+        tokens_max: the price with the oldest trade goes beyond this.
         timeout_ms: bound on each answer.
     """
 
-    def __init__(self, url: str, prefix: str, *, timeout_ms: int = TIMEOUT_MS) -> None:
+    def __init__(
+        self,
+        url: str,
+        prefix: str,
+        *,
+        tokens_max: int = TOKENS_MAX,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> None:
         self._line = RedisLine(url, timeout_ms=timeout_ms)
+        self._tokens_max = tokens_max
         self._key = f"{tagged(prefix, 'prices')}:newest"
+        self._times = f"{tagged(prefix, 'prices')}:times"
 
     def put(self, prices: Sequence[TokenPrice]) -> None:
         """Put prices in place of those that are not newer; see `TokenPrices.put`."""
         for first in range(0, len(prices), FIELDS_MAX):
-            args: list[Argument] = []
+            args: list[Argument] = [self._tokens_max]
             for price in prices[first : first + FIELDS_MAX]:
                 value = f"{price.event_time} {price.source} {price.price_usd}"
                 args += (price.token, price.event_time, "" if price.source == NO_PRICE else value)
-            self._line.run(_PUT, [self._key], *args)
+            self._line.run(_PUT, [self._key, self._times], *args)
 
     def get(self, token: str) -> TokenPrice | None:
         """The newest price of a token; None if it has none.

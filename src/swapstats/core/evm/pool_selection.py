@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 from swapstats.core.evm import uniswap_v2, uniswap_v3, uniswap_v4
+from swapstats.core.evm.known_factories import ANY
 from swapstats.core.evm.registry import Registry
 
 ADDRESS_CHARS: Final = 42
@@ -14,7 +15,7 @@ def known_managers(
 ) -> tuple[str, ...]:
     """The chain's pool manager of Uniswap V4, unless only pools that are none of its are wanted."""
     known = uniswap_v4.POOL_MANAGERS.get(chain_id)
-    wants_any = not pools and not factories
+    wants_any = not pools and (not factories or ANY in factories)
     wants_ids = any(len(pool) > ADDRESS_CHARS for pool in pools)
     return (known,) if known is not None and (wants_any or wants_ids) else ()
 

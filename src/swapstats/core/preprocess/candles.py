@@ -225,10 +225,12 @@ class CandleBook:
         if newest == before:
             return
         told = newest or Newest(before.place if before else (0,), 0, "none")
+        # Where prices are kept a newer one stays: what comes back has the time of what left.
+        left_ms = int(before.place[0]) if before else 0
         self._prices.append(
             TokenPrice(
                 token=token, price_usd=plain_text(told.price, CANDLE_PLACES), source=told.source,
-                event_time=int(told.place[0]),
+                event_time=max(int(told.place[0]), left_ms),
             )
         )  # fmt: skip
 

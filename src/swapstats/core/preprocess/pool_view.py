@@ -90,13 +90,14 @@ class PoolViews:
     """Views of the pools of one chain, each made once.
 
     Args:
-        rules: for the deny list.
+        rules: for the deny list, and whose pools price nothing.
         chain_id: the chain.
         ranks: its tokens.
     """
 
     def __init__(self, rules: PriceRules, chain_id: int, ranks: TokenRanks) -> None:
         self._deny = rules.deny
+        self._unbacked = rules.unbacked_venues
         self._chain_id = chain_id
         self._ranks = ranks
         self._views: dict[tuple[object, ...], PoolView | Refusal] = {}
@@ -139,7 +140,9 @@ class PoolViews:
             quote_class=quote_class,
             assets=assets,
             places=places,
-            is_observed=quote_class != REST and assets[0] != assets[1],
+            is_observed=quote_class != REST
+            and assets[0] != assets[1]
+            and event.venue not in self._unbacked,
             is_denied=not self._deny.isdisjoint(keys),
         )
 

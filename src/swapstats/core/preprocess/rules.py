@@ -57,6 +57,9 @@ class PriceRules:
             more than what lies there: be generous.
         depeg_bps: a stable whose market rate is off by more than this many 1/10,000 counts at
             its market rate, not as a dollar.
+        unbacked_venues: what their pools hold prices nothing. Where trades are settled together at
+            the end, whoever adds liquidity and takes it away again within one transaction pays
+            nothing for it, at a price of their own and in as many pools as they like.
         dust_micros: swaps worth less are filtered out, in micro-dollars; 0 = none are. What has
             no price is kept.
         deny: what is filtered out: token keys (either side of a pool), pools as
@@ -87,6 +90,7 @@ class PriceRules:
     rate_assets: tuple[str, ...] = DEFAULT_RATE_ASSETS
     liquidity_floor_micros: int = 100_000 * MICROS
     depeg_bps: int = 200
+    unbacked_venues: frozenset[str] = frozenset({"uniswap_v4"})
     dust_micros: int = 0
     deny: frozenset[str] = frozenset()
     observation_ms: int = 3_600_000

@@ -45,8 +45,10 @@ class Market:
         old_token: answers `symbol()` with bytes32, as the oldest tokens do; 9 decimals.
         mute_token: fails when it is asked for its symbol or decimals.
         absurd_token: its decimals do not fit into anything, its symbol is no text.
+        v2_factory: what knows the pairs of V2.
         v2_router: router of V2.
         v2_pairs: pair of each of these tokens with WETH, by token.
+        v3_factory: what knows the pools of V3.
         v3_router: router of V3.
         v3_pool: USDC and WETH.
         v4_manager: the contract that holds all pools of V4.
@@ -66,8 +68,10 @@ class Market:
     old_token: str
     mute_token: str
     absurd_token: str
+    v2_factory: str
     v2_router: str
     v2_pairs: dict[str, str]
+    v3_factory: str
     v3_router: str
     v3_pool: str
     v4_manager: str
@@ -78,6 +82,11 @@ class Market:
     token1: str
     nonces: dict[str, int]
     ready: str
+
+    @property
+    def factories(self) -> tuple[str, str]:
+        """Those of V2 and V3."""
+        return (self.v2_factory, self.v3_factory)
 
     @property
     def v4_key(self) -> tuple[str, str, int, int, str]:
@@ -182,8 +191,10 @@ def make_market(chain: DevChain) -> Market:
     pool = setup.ask(v3_factory, "getPool(address,address,uint24)", token0, token1, V3_FEE)
     return Market(
         **tokens,
+        v2_factory=v2_factory,
         v2_router=v2_router,
         v2_pairs=pairs,
+        v3_factory=v3_factory,
         v3_router=v3_router,
         v3_pool=_address(pool),
         v4_manager=v4_manager,

@@ -149,6 +149,28 @@ async def test_a_pool_counts_only_if_a_factory_knows_it(venue: str) -> None:
     assert set(found) == {POOLS[0]}
 
 
+async def test_other_factories_judge_anew_what_was_noted() -> None:
+    """A pool that was believed without factories, and one that was refused by another."""
+    fake, believing = Factories(FakeChain(1, 9)), PoolBook(EVERYTHING)
+    swaps = [swap(pool) for pool in POOLS]
+    assert set(await believing.tokens_of(asked(fake), swaps, at(fake))) == set(POOLS)
+    notes = {key: str(text) for key, text in believing.take_news().items()}
+
+    strict = PoolBook(PoolSelection((), (STRANGER,), ()))
+    strict.restore(notes)
+    assert await strict.tokens_of(asked(fake), swaps[:2], at(fake)) == {}
+    notes |= {key: text for key, text in strict.take_news().items() if text is not None}
+    again = PoolBook(PoolSelection((), (FACTORY,), ()))
+    again.restore(notes)
+    assert set(await again.tokens_of(asked(fake), swaps, at(fake))) == {POOLS[0]}
+
+    notes |= {key: text for key, text in again.take_news().items() if text is not None}
+    known, silent = PoolBook(PoolSelection((), (FACTORY,), ())), fake_chain()
+    known.restore(notes)
+    assert set(await known.tokens_of(asked(silent), swaps, at(fake))) == {POOLS[0]}
+    assert silent.calls == []
+
+
 async def test_pools_that_were_not_named_are_not_asked() -> None:
     fake = fake_chain()
     book = PoolBook(PoolSelection((POOLS[1],), (), ()))

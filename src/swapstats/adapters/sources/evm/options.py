@@ -34,8 +34,9 @@ class Provider:
 class EvmOptions:
     """One chain: where it is read, from where on, and which pools.
 
-    With neither `pools` nor `factories`, every V2 and V3 pool counts. V4 pools count if their
-    manager is listed, all of them or, if `pools` holds ids (64 digits), those.
+    With neither `pools` nor `factories`, every contract that says it is a V2 or V3 pool counts.
+    V4 pools count if their manager is listed, all of them or, if `pools` holds ids (64 digits),
+    those.
 
     Attributes:
         chain: name for people and in the source's name, such as `ethereum`.

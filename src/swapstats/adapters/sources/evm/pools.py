@@ -17,7 +17,7 @@ from swapstats.adapters.sources.evm.rpc_errors import RpcRefused, RpcTimeout
 from swapstats.core.evm import uniswap_v2, uniswap_v3, uniswap_v4
 from swapstats.core.evm.chain import BlockRef
 from swapstats.core.evm.logs import CreatedPool, DecodedSwap, PoolTokens
-from swapstats.core.evm.pool_selection import PoolSelection
+from swapstats.core.evm.pool_selection import ADDRESS_CHARS, PoolSelection
 from swapstats.core.evm.range_size import RangeSize
 from swapstats.core.evm.token_metadata import (
     DECIMALS_CALL,
@@ -35,6 +35,8 @@ from swapstats.errors import Rejected
 
 POOL_PREFIX: Final = "pool/"
 METADATA_PREFIX: Final = "token/"
+FACTORIES_NOTE: Final = "factories"
+"""Key of the note that names the factories by which V2 and V3 pools were judged."""
 KNOWN_MAX: Final = 100_000
 ASKED_MAX: Final = 25
 PAIR_CALL: Final = "0xe6a43905"
@@ -69,16 +71,24 @@ class PoolBook:
         self._searched_to: dict[str, int] = {}
 
     def restore(self, notes: Mapping[str, str]) -> None:
-        """Read the notes back.
+        """Read the notes back; pools that other factories were asked about are asked again.
 
         Raises:
             Rejected: a note is none of ours.
         """
+        judges = " ".join(sorted(self._selection.factories))
+        is_judged_anew = notes.get(FACTORIES_NOTE, "") != judges
+        if is_judged_anew:
+            self._news[FACTORIES_NOTE] = judges
         try:
             for key, text in notes.items():
                 if key.startswith(POOL_PREFIX):
                     pair = msgspec.json.decode(text, type=_PoolPair | None)
-                    self._pools[key.removeprefix(POOL_PREFIX)] = pair
+                    pool = key.removeprefix(POOL_PREFIX)
+                    if is_judged_anew and len(pool) == ADDRESS_CHARS:
+                        self._news[key] = None
+                    else:
+                        self._pools[pool] = pair
                 elif key.startswith(METADATA_PREFIX):
                     decimals, symbol = msgspec.json.decode(text, type=tuple[int | None, str | None])
                     self._tokens[key.removeprefix(METADATA_PREFIX)] = TokenMetadata(

@@ -46,6 +46,19 @@ def test_frames_that_are_none(frame: str | bytes) -> None:
         parse_frame(frame)
 
 
+def test_a_frame_that_is_nested_without_end_ends_nothing() -> None:
+    deep = b'{"stream":"x","data":{"z":' + b"[" * 100_000 + b"]" * 100_000 + b"}}"
+    with pytest.raises(Rejected, match="Expected a trade frame"):
+        parse_frame(deep)
+
+
+@pytest.mark.parametrize("number", ["-1", str(2**63)])
+def test_ids_and_times_beyond_63_bits_are_refused(number: str) -> None:
+    for field, value in (("t", "3735683259"), ("T", "1723161255342")):
+        with pytest.raises(Rejected, match="between 0 and"):
+            parse_frame(SPOT.replace(f'"{field}":{value}', f'"{field}":{number}'))
+
+
 def test_ids_of_aggregated_trades_are_never_taken() -> None:
     with pytest.raises(Rejected, match="Expected single trades, was 'aggTrade'"):
         parse_frame(SPOT.replace('"e":"trade"', '"e":"aggTrade"'))

@@ -4,6 +4,7 @@ import msgspec
 
 from swapstats.adapters.sources.exchange.binance.messages import ExchangeInfo, Frame, PastTrade
 from swapstats.adapters.sources.exchange.multipliers import unpacked
+from swapstats.adapters.sources.exchange.plain_texts import UNREADABLE, bounded
 from swapstats.adapters.sources.exchange.venue import Market, VenueTrade
 from swapstats.errors import Rejected
 
@@ -46,7 +47,7 @@ def parse_frame(frame: str | bytes) -> list[VenueTrade]:
     """
     try:
         envelope = _decode_frame(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Rejected(
             f"Expected a trade frame, was {frame[:SHOWN_CHARS_MAX]!r} ({error})"
         ) from error
@@ -59,7 +60,8 @@ def parse_frame(frame: str | bytes) -> list[VenueTrade]:
         )
     side = "sell" if trade.m else "buy"
     is_public = trade.X == "MARKET"
-    return [VenueTrade(trade.s, str(trade.t), trade.t, trade.p, trade.q, side, trade.T, is_public)]
+    order, time_ms = bounded(trade.t, "trade id"), bounded(trade.T, "time")
+    return [VenueTrade(trade.s, str(order), order, trade.p, trade.q, side, time_ms, is_public)]
 
 
 def parse_page(market: str, body: bytes) -> list[VenueTrade]:
@@ -70,17 +72,17 @@ def parse_page(market: str, body: bytes) -> list[VenueTrade]:
     """
     try:
         page = _decode_page(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Rejected(f"Expected a list of trades, was something else ({error})") from error
     return [
         VenueTrade(
             market,
-            str(row.id),
+            str(bounded(row.id, "trade id")),
             row.id,
             row.price,
             row.qty,
             "sell" if row.isBuyerMaker else "buy",
-            row.time,
+            bounded(row.time, "time"),
         )
         for row in page
     ]
@@ -94,7 +96,7 @@ def parse_markets(body: bytes) -> dict[str, Market]:
     """
     try:
         info = _decode_info(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Rejected(f"Expected exchangeInfo, was something else ({error})") from error
     found = {}
     for row in info.symbols:
