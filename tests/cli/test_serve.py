@@ -28,7 +28,7 @@ from swapstats.testing.eventually import eventually, eventually_async
 from swapstats.testing.synthetic_updates import SyntheticUpdates
 
 SPEC = WindowSpec(5_000, (300_000, 3_600_000, 86_400_000))
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 Cli = Callable[..., Said]
 
 

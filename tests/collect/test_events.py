@@ -17,7 +17,7 @@ from swapstats.errors import Fenced, Rejected, StoreError
 from swapstats.model.raw_event import ExchangeTrade
 from swapstats.testing.eventually import eventually_async
 
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 60_000
 BEGINS = [0, *accumulate(SIZES)]
 
 

@@ -26,7 +26,7 @@ Subscribe = Callable[[PartitionOwner], SwapSubscription]
 Found = dict[int, list[tuple[int, bytes]]]
 
 PARTITIONS = 4
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 
 
 @pytest.fixture

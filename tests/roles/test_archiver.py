@@ -17,7 +17,7 @@ from swapstats.roles.archiver import Archiver
 from swapstats.testing.eventually import eventually
 from swapstats.testing.manual_clock import ManualClock
 
-WAIT_MS = 10_000
+WAIT_MS = 60_000
 
 
 class Watched:

@@ -33,7 +33,7 @@ from swapstats.stack.redis import RedisServer
 from swapstats.testing.eventually import eventually
 from swapstats.testing.manual_clock import ManualClock
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 PARTITIONS = 3
 
 

@@ -16,7 +16,7 @@ from swapstats.model.effects import DeadLetter
 from swapstats.roles.patient_letters import LETTER_BYTES, PatientLetters, SavedAfterLetters
 from swapstats.testing.eventually import eventually
 
-WAIT_MS = 10_000
+WAIT_MS = 60_000
 
 
 def letter(offset: int, partition: int = 0, size: int = 10) -> DeadLetter:

@@ -10,7 +10,7 @@ import pytest
 from swapstats.testing.eventually import eventually
 from swapstats.testing.tcp_proxy import TcpProxy
 
-WAIT_MS = 5_000
+WAIT_MS = 60_000
 
 
 class Echo:

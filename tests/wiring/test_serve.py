@@ -37,7 +37,7 @@ from swapstats.wiring.serve import ServeService
 
 SPEC = WindowSpec(5_000, (300_000, 3_600_000, 86_400_000))
 SHAPE = {"partitions": 2, "step_ms": SPEC.step_ms, "widths_ms": list(SPEC.widths_ms)}
-WAIT_MS = 15_000
+WAIT_MS = 60_000
 
 
 @pytest.fixture(scope="module")

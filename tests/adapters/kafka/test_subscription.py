@@ -21,7 +21,7 @@ from swapstats.stack.kafka import SESSION_TIMEOUT_MIN_MS, KafkaCluster
 from swapstats.stack.process import ServerProcess
 from swapstats.testing.eventually import eventually
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 
 
 def write(address: KafkaAddress, topic: str, values: list[bytes], partitions: int = 1) -> None:

@@ -28,7 +28,7 @@ from swapstats.testing.wire_streams import StreamShape, random_stream, shuffled
 
 LIMITS = BatchLimits(delay_ms=1, rows_due=8, rows_max=12, steps_max=5, inserts_per_s_max=100_000)
 WIDE = ShardConfig(0, WindowSpec(1_000, (3_600_000,)), KEY)
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 
 
 class Absent(MemoryArchive):

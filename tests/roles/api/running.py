@@ -38,7 +38,7 @@ from swapstats.testing.eventually import eventually_async
 from swapstats.testing.synthetic_updates import START_MS, SyntheticUpdates
 
 SPEC = WindowSpec(5_000, (300_000, 3_600_000, 86_400_000))
-WAIT_MS = 10_000
+WAIT_MS = 60_000
 WAIT_S = WAIT_MS / 1_000
 
 
