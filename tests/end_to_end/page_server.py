@@ -49,7 +49,7 @@ PARTITIONS = 2
 SEEN_MS = 72 * 60_000
 """How long the stream has run at the first update: 1 h 12 min."""
 WAIT_S = 10
-WAIT_MS = 8_000
+WAIT_MS = 40_000
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
