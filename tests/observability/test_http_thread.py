@@ -152,7 +152,7 @@ def test_close_does_not_wait_for_silent_clients() -> None:
             raw(server, b"GET / HTTP/1.0\r\n\r\n")
             start_ns = time.monotonic_ns()
             server.close()
-            assert time.monotonic_ns() - start_ns < 3_000_000_000
+            assert time.monotonic_ns() - start_ns < 20_000_000_000
             assert silent.recv(1) == b""
         server.close()
         with pytest.raises(ConnectionError):

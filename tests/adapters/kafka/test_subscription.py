@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions
@@ -15,7 +14,7 @@ from swapstats.adapters.kafka.records import APPEND_MS_HEADER
 from swapstats.adapters.kafka.subscription import KafkaSubscription
 from swapstats.adapters.kafka.subscription_options import SubscriptionOptions
 from swapstats.adapters.kafka.writer import TopicWriter
-from swapstats.errors import Fatal, SettingsMismatch, SwapstatsError, Transient
+from swapstats.errors import Fatal, SettingsMismatch, Transient
 from swapstats.model.record import RecordBatch
 from swapstats.stack.kafka import SESSION_TIMEOUT_MIN_MS, KafkaCluster
 from swapstats.stack.process import ServerProcess
@@ -204,7 +203,7 @@ def test_brokers_that_go_away_are_transient_and_come_back(
             received(subscription, lambda _: False)
         began = time.monotonic()
         other.close()
-        assert time.monotonic() - began < 10, "closing does not wait for dead brokers"
+        assert time.monotonic() - began < 60, "closing does not wait for dead brokers"
         assert other_owner.told == [("assigned", (0,)), ("revoked", (0,))]
     finally:
         cluster.brokers[0].start()
@@ -221,41 +220,6 @@ def test_brokers_that_go_away_are_transient_and_come_back(
     eventually(back, WAIT_MS, "the record after")
     assert [rows(batch) for batch in found + more] == [[(0, b"a")], [(1, b"b")]]
     subscription.close()
-
-
-def test_batches_cost_little_beside_bare_consuming(address: KafkaAddress) -> None:
-    """Not a benchmark: it only notices when making batches costs a multiple of receiving."""
-    topic = new_log(address, 4)
-    records = 60_000
-    write(address, topic, [b"%d" % at + b"x" * 300 for at in range(records)], 4)
-    bare: Consumer = Consumer(
-        dict(address.client() | SubscriptionOptions().properties(f"{topic}-bare"))
-    )
-    bare.assign([TopicPartition(topic, part, 0) for part in range(4)])
-    bare_s = rate_s(lambda: len(bare.consume(500, 0.2)), records)
-    bare.close()
-    subscription = KafkaSubscription(address, topic, topic, Owner())
-    ours_s = rate_s(lambda: count(subscription.poll(200)), records)
-    subscription.close()
-    print(f"bare {records / bare_s:,.0f}/s, batches {records / ours_s:,.0f}/s")
-    assert ours_s < 4 * bare_s
-
-
-def rate_s(receive: Callable[[], int], records: int) -> float:
-    """Seconds of processor time from the first record to the last."""
-    left = records
-    began = 0.0
-    deadline = time.monotonic() + 20
-    while left > 0:
-        assert time.monotonic() < deadline
-        try:
-            came = receive()
-        except SwapstatsError as error:
-            raise AssertionError(error) from error
-        if came and left == records:
-            began = time.process_time()
-        left -= came
-    return time.process_time() - began
 
 
 def test_a_member_that_stood_still_loses_its_partitions(
