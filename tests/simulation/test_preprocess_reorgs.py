@@ -56,7 +56,8 @@ class Outcome:
             swap = json.loads(message)
             name = swap.get("event_id") or f"1:{swap['tx_hash']}:{swap['log_index']}"
             side = self.removals if swap.get("removed") else self.adds
-            fields = {key: swap[key] for key in swap.keys() - {"removed"}}
+            # Flags are hints of the moment: a late repeat may carry others.
+            fields = {key: swap[key] for key in swap.keys() - {"removed", "flags"}}
             first = side.setdefault((name, swap.get("inclusion", 0)), fields)
             assert first == fields, "a repeat differs"
         self.candles |= {(each.token, each.minute_ms): each for each in done.candles}
@@ -74,8 +75,13 @@ class Outcome:
     def standing_candles(self) -> dict[tuple[str, int], Candle]:
         return {name: candle for name, candle in self.candles.items() if candle.trades}
 
-    def standing_prices(self) -> dict[str, TokenPrice]:
-        return {name: price for name, price in self.prices.items() if price.source != "none"}
+    def standing_prices(self) -> dict[str, tuple[str, str]]:
+        """Prices and where they come from; their times may be of trades that left the chain."""
+        return {
+            name: (price.price_usd, price.source)
+            for name, price in self.prices.items()
+            if price.source != "none"
+        }
 
 
 def run(log: list[RawEvent], cuts: Random | None = None, rules: PriceRules = RULES) -> Outcome:

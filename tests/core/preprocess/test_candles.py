@@ -172,7 +172,8 @@ def test_cuts_and_restarts_change_nothing(random: Random, most: int, tokens: int
     def drain(which: int, book: CandleBook) -> None:
         candles, prices = book.drain()
         last[which] |= {(each.token, each.minute_ms): each for each in candles}
-        last[which] |= {each.token: each for each in prices}
+        # A price that came back has the time of what left, if that was told.
+        last[which] |= {each.token: (each.price_usd, each.source) for each in prices}
 
     for _ in range(40):
         at, token = place(random.randrange(4), random.randrange(6)), random.choice("ABCD")
