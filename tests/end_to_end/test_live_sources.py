@@ -96,6 +96,11 @@ def test_a_chain_and_an_exchange_are_live_at_once(
             return bool(running.status()["counters"]["removed"])
 
         eventually(taken_back, WAIT_MS, "what left the chain to be taken back")
+
+        def saved() -> bool:
+            return running.metrics()["snapshot_duration_ms_count"] >= 4
+
+        eventually(saved, WAIT_MS, "a checkpoint of every partition")
         status = running.status()
         assert status["counters"]["dead_letters"] == 0
         assert status["source"]["state"] == "live"
