@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from swapstats.adapters.sources.exchange.binance.endpoints import SPOT, USDM
 from swapstats.adapters.sources.exchange.binance.venue import BinanceSpot, BinanceUsdm
@@ -30,59 +30,28 @@ from swapstats.errors import UsageError
 from swapstats.ports.clock import Clock
 from swapstats.ports.source import Source
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+EndpointsT = TypeVar("EndpointsT", bound="DataclassInstance")
 VenueMaker = Callable[[str, str, str], Venue]
 """Makes a venue from a stream address, a REST address and a key; empty = its own, or none."""
 
 
-def _binance(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
-    return BinanceSpot(
-        replace(SPOT, stream_url=stream_url or SPOT.stream_url, rest_url=rest_url or SPOT.rest_url)
-    )
-
-
-def _binance_usdm(stream_url: str, rest_url: str, api_key: str) -> Venue:
-    endpoints = replace(
-        USDM, stream_url=stream_url or USDM.stream_url, rest_url=rest_url or USDM.rest_url
-    )
-    return BinanceUsdm(endpoints, api_key)
-
-
-def _bybit(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
-    public = bybit_endpoints.PUBLIC
-    return Bybit(
-        bybit_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
-    )
-
-
-def _coinbase(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
-    public = coinbase_endpoints.PUBLIC
-    return Coinbase(
-        coinbase_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
-    )
-
-
-def _kraken(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
-    public = kraken_endpoints.PUBLIC
-    return Kraken(
-        kraken_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
-    )
-
-
-def _okx(stream_url: str, rest_url: str, api_key: str) -> Venue:  # noqa: ARG001 - no key needed
-    public = okx_endpoints.PUBLIC
-    return Okx(
-        okx_endpoints.Endpoints(stream_url or public.stream_url, rest_url or public.rest_url)
-    )
+def _at(public: EndpointsT, stream_url: str, rest_url: str) -> EndpointsT:
+    """An exchange's addresses, with those that are given in place of its own."""
+    given = {"stream_url": stream_url, "rest_url": rest_url}
+    return replace(public, **{name: url for name, url in given.items() if url})
 
 
 VENUES: Final[Mapping[str, VenueMaker]] = MappingProxyType(
     {
-        "binance": _binance,
-        "binance-usdm": _binance_usdm,
-        "bybit": _bybit,
-        "coinbase": _coinbase,
-        "kraken": _kraken,
-        "okx": _okx,
+        "binance": lambda stream, rest, _: BinanceSpot(_at(SPOT, stream, rest)),
+        "binance-usdm": lambda stream, rest, key: BinanceUsdm(_at(USDM, stream, rest), key),
+        "bybit": lambda stream, rest, _: Bybit(_at(bybit_endpoints.PUBLIC, stream, rest)),
+        "coinbase": lambda stream, rest, _: Coinbase(_at(coinbase_endpoints.PUBLIC, stream, rest)),
+        "kraken": lambda stream, rest, _: Kraken(_at(kraken_endpoints.PUBLIC, stream, rest)),
+        "okx": lambda stream, rest, _: Okx(_at(okx_endpoints.PUBLIC, stream, rest)),
     }
 )
 """Every exchange by its venue name."""
