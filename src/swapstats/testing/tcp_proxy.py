@@ -7,18 +7,13 @@ a command that its sender gave up long ago is carried out after all.
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import Coroutine
-from types import TracebackType
-from typing import Any, Self, TypeVar
 
-ResultT = TypeVar("ResultT")
+from swapstats.testing.threaded_server import ThreadedServer
 
 CHUNK_BYTES = 1 << 16
-_WAIT_S = 10.0
 
 
-class TcpProxy:
+class TcpProxy(ThreadedServer):
     """Forwards connections to a loopback port, from a thread of its own.
 
     Args:
@@ -30,11 +25,10 @@ class TcpProxy:
     """
 
     def __init__(self, target_port: int) -> None:
+        super().__init__("proxy")
         self.port = 0
         self.connections = 0
         self._target_port = target_port
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._passes = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -44,11 +38,6 @@ class TcpProxy:
         """True while nothing passes."""
         return not self._passes.is_set()
 
-    def start(self) -> None:
-        """Listen and forward."""
-        self._thread.start()
-        self._run(self._open())
-
     def cut(self) -> None:
         """Let nothing pass from now on."""
         self._run(self._set(passes=False))
@@ -56,31 +45,6 @@ class TcpProxy:
     def mend(self) -> None:
         """Let everything pass again, what waits first."""
         self._run(self._set(passes=True))
-
-    def close(self) -> None:
-        """Drop every connection and end; harmless when repeated."""
-        if self._loop.is_closed():
-            return
-        if self._thread.is_alive():
-            self._run(self._shut())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(_WAIT_S)
-        self._loop.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _run(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_WAIT_S)
 
     async def _open(self) -> None:
         self._passes.set()

@@ -7,26 +7,21 @@ answer again for a branch that the node has left, as providers behind a balancer
 import asyncio
 import contextlib
 import json
-import threading
 from collections import Counter
-from collections.abc import Coroutine
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
 
 from swapstats.testing.evm.rpc_answers import Answers, Call
 from swapstats.testing.evm.rpc_faults import Fault, FaultPlan, Provider
+from swapstats.testing.threaded_server import ThreadedServer
 
-ResultT = TypeVar("ResultT")
-
-_WAIT_S: Final = 10.0
 _BODY_BYTES_MAX: Final = 1 << 26
 _HANG_S: Final = 600.0
 
 
-class FaultyRpc:
+class FaultyRpc(ThreadedServer):
     """One provider, served from a thread of its own.
 
     Args:
@@ -40,12 +35,11 @@ class FaultyRpc:
     """
 
     def __init__(self, node_url: str, seed: int = 0) -> None:
+        super().__init__("rpc")
         self.url = ""
         self.plan = FaultPlan(seed)
         self.calls: Counter[str] = Counter()
         self._node_url = node_url
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="rpc", daemon=True)
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -54,36 +48,6 @@ class FaultyRpc:
     def set(self, provider: Provider) -> None:
         """Let it be another from now on."""
         self.plan.provider = provider
-
-    def start(self) -> None:
-        """Listen and answer."""
-        self._thread.start()
-        self._run(self._open())
-
-    def close(self) -> None:
-        """Drop every connection and end; harmless when repeated."""
-        if self._loop.is_closed():
-            return
-        if self._thread.is_alive():
-            self._run(self._shut())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(_WAIT_S)
-        self._loop.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _run(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_WAIT_S)
 
     async def _open(self) -> None:
         self._session = aiohttp.ClientSession()
