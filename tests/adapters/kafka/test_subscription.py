@@ -1,7 +1,9 @@
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
@@ -9,7 +11,7 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions
 from tests.adapters.kafka.rig import Owner, new_log, rows
 
-from swapstats.adapters.kafka.client import KafkaAddress, kafka_admin
+from swapstats.adapters.kafka.client import KafkaAddress, expect_partitions, kafka_admin
 from swapstats.adapters.kafka.records import APPEND_MS_HEADER
 from swapstats.adapters.kafka.subscription import KafkaSubscription
 from swapstats.adapters.kafka.subscription_options import SubscriptionOptions
@@ -21,6 +23,38 @@ from swapstats.stack.process import ServerProcess
 from swapstats.testing.eventually import eventually
 
 WAIT_MS = 60_000
+
+
+class Join(Protocol):
+    """Makes a member of a group, of the topic's own name unless said otherwise."""
+
+    def __call__(
+        self,
+        topic: str,
+        owner: Owner | None = None,
+        options: SubscriptionOptions | None = None,
+        *,
+        group: str | None = None,
+    ) -> KafkaSubscription: ...
+
+
+@pytest.fixture
+def join(address: KafkaAddress) -> Iterator[Join]:
+    """Members that are closed whatever happens: one that is merely dropped can hang the client."""
+    with ExitStack() as members:
+
+        def joined(
+            topic: str,
+            owner: Owner | None = None,
+            options: SubscriptionOptions | None = None,
+            *,
+            group: str | None = None,
+        ) -> KafkaSubscription:
+            member = KafkaSubscription(address, topic, group or topic, owner or Owner(), options)
+            members.callback(member.close)
+            return member
+
+        yield joined
 
 
 def write(address: KafkaAddress, topic: str, values: list[bytes], partitions: int = 1) -> None:
@@ -48,17 +82,17 @@ def count(batches: list[RecordBatch]) -> int:
     return sum(map(len, batches))
 
 
-def test_a_topic_that_is_not_there_is_fatal(address: KafkaAddress) -> None:
+def test_a_topic_that_is_not_there_is_fatal(address: KafkaAddress, join: Join) -> None:
     with pytest.raises(Fatal, match="topics apply"):
-        KafkaSubscription(address, "never-made", "g", Owner())
+        join("never-made", group="g")
 
 
-def test_lag_is_what_was_not_handed_out(address: KafkaAddress) -> None:
+def test_lag_is_what_was_not_handed_out(address: KafkaAddress, join: Join) -> None:
     topic = new_log(address, 2)
     write(address, topic, [b"x"] * 2_000, 2)
     owner = Owner()
     options = SubscriptionOptions(records_max=100)
-    subscription = KafkaSubscription(address, topic, topic, owner, options)
+    subscription = join(topic, owner, options)
     assert subscription.lag() == {}
     first = received(subscription, lambda found: count(found) > 0)
     assert 0 < count(first) < 2_000
@@ -68,7 +102,7 @@ def test_lag_is_what_was_not_handed_out(address: KafkaAddress) -> None:
     subscription.close()
 
 
-def test_records_without_append_times_are_refused(address: KafkaAddress) -> None:
+def test_records_without_append_times_are_refused(address: KafkaAddress, join: Join) -> None:
     topic = new_log(address, 1)
     admin = kafka_admin(address)
     entry = ConfigEntry(
@@ -77,41 +111,46 @@ def test_records_without_append_times_are_refused(address: KafkaAddress) -> None
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     for future in admin.incremental_alter_configs([resource]).values():
         future.result()
-    write(address, topic, [b"x"])
-    subscription = KafkaSubscription(address, topic, topic, Owner())
+    subscription = join(topic)
+
+    def one_more() -> bool:
+        write(address, topic, [b"x"])  # the broker may take the change over a moment later
+        subscription.poll(100)
+        return False
+
     with pytest.raises(SettingsMismatch, match="LogAppendTime"):
-        received(subscription, lambda _: False)
+        eventually(one_more, WAIT_MS, "a record without append time")
     subscription.close()
 
 
-def test_a_copied_record_has_its_original_append_time(address: KafkaAddress) -> None:
+def test_a_copied_record_has_its_original_append_time(address: KafkaAddress, join: Join) -> None:
     topic = new_log(address, 1)
     writer = TopicWriter(address)
     writer.write(topic, [b"a", b"b"], [None] * 2, [0, 0], [[(APPEND_MS_HEADER, b"7")], []])
     writer.close()
-    subscription = KafkaSubscription(address, topic, topic, Owner())
+    subscription = join(topic)
     (batch,) = received(subscription, lambda found: count(found) == 2)
     subscription.close()
     assert batch.append_ms[0] == 7
     assert batch.append_ms[1] > 1_700_000_000_000
 
 
-def test_a_log_that_grew_is_refused(address: KafkaAddress) -> None:
+def test_a_log_that_grew_is_refused(address: KafkaAddress, join: Join) -> None:
     topic = new_log(address, 1)
-    subscription = KafkaSubscription(address, topic, topic, Owner())
     admin = kafka_admin(address)
     for future in admin.create_partitions([NewPartitions(topic, 2)]).values():
         future.result()
-    grown = KafkaSubscription(address, topic, topic + "-2", Owner())
-    subscription._partition_count = grown._partition_count - 1
+    eventually(lambda: expect_partitions(admin, topic) == 2, WAIT_MS, "the topic to have grown")
+    subscription = join(topic)
+    subscription._partition_count = 1  # as it was before it grew
     with pytest.raises(SettingsMismatch, match="it grew"):
         received(subscription, lambda _: False)
-    subscription.close()
-    grown.close()
 
 
 @pytest.mark.parametrize("back_pressure", ["block", "buffer"])
-def test_a_slow_consumer_loses_nothing(address: KafkaAddress, back_pressure: str) -> None:
+def test_a_slow_consumer_loses_nothing(
+    address: KafkaAddress, join: Join, back_pressure: str
+) -> None:
     topic = new_log(address, 1)
     values = [b"%06d" % at * 500 for at in range(3_000)]
     write(address, topic, values)
@@ -120,7 +159,7 @@ def test_a_slow_consumer_loses_nothing(address: KafkaAddress, back_pressure: str
         buffer_bytes_max=1 << 20,
         records_max=50,
     )
-    subscription = KafkaSubscription(address, topic, topic, Owner(), options)
+    subscription = join(topic, options=options)
     found = received(subscription, lambda found: count(found) == 3_000)
     assert [body for batch in found for _, body in rows(batch)] == values
     assert max(map(len, found)) <= 50 + 500
@@ -128,14 +167,14 @@ def test_a_slow_consumer_loses_nothing(address: KafkaAddress, back_pressure: str
     subscription.close()
 
 
-def test_a_dropping_consumer_drops_the_oldest_and_counts(address: KafkaAddress) -> None:
+def test_a_dropping_consumer_drops_the_oldest_and_counts(address: KafkaAddress, join: Join) -> None:
     topic = new_log(address, 1)
     values = [b"%06d" % at * 500 for at in range(3_000)]
     write(address, topic, values)
     options = SubscriptionOptions(
         back_pressure="drop", buffer_bytes_max=2 << 20, records_max=100_000
     )
-    subscription = KafkaSubscription(address, topic, topic, Owner(), options)
+    subscription = join(topic, options=options)
     found: list[RecordBatch] = []
 
     def complete() -> bool:
@@ -151,13 +190,13 @@ def test_a_dropping_consumer_drops_the_oldest_and_counts(address: KafkaAddress) 
     subscription.close()
 
 
-def test_a_static_member_comes_back_without_a_rebalance(address: KafkaAddress) -> None:
+def test_a_static_member_comes_back_without_a_rebalance(address: KafkaAddress, join: Join) -> None:
     topic = new_log(address, 4)
     write(address, topic, [b"x"] * 8, 4)
 
     def joined(name: str, owner: Owner) -> KafkaSubscription:
         options = SubscriptionOptions(member=name, session_timeout_ms=6_000)
-        return KafkaSubscription(address, topic, topic, owner, options)
+        return join(topic, owner, options)
 
     stays, goes = Owner(), Owner()
     first, second = joined("a", stays), joined("b", goes)
@@ -185,17 +224,17 @@ def test_a_static_member_comes_back_without_a_rebalance(address: KafkaAddress) -
 
 
 def test_brokers_that_go_away_are_transient_and_come_back(
-    address: KafkaAddress, cluster: KafkaCluster
+    address: KafkaAddress, join: Join, cluster: KafkaCluster
 ) -> None:
     topic = new_log(address, 1)
     write(address, topic, [b"a"])
     owner = Owner()
     options = SubscriptionOptions(session_timeout_ms=SESSION_TIMEOUT_MIN_MS)
-    subscription = KafkaSubscription(address, topic, topic, owner, options)
+    subscription = join(topic, owner, options)
     found = received(subscription, lambda found: count(found) == 1)
     owner.next[0] = 1
     other_owner = Owner()
-    other = KafkaSubscription(address, topic, f"{topic}-other", other_owner)
+    other = join(topic, other_owner, group=f"{topic}-other")
     received(other, lambda found: count(found) == 1)
     cluster.brokers[0].kill()
     try:
@@ -223,7 +262,7 @@ def test_brokers_that_go_away_are_transient_and_come_back(
 
 
 def test_a_member_that_stood_still_loses_its_partitions(
-    address: KafkaAddress, tmp_path: Path
+    address: KafkaAddress, join: Join, tmp_path: Path
 ) -> None:
     """A zombie is told `lost`, not `revoked`: another owner may have begun already."""
     topic = new_log(address, 2)
@@ -240,7 +279,7 @@ def test_a_member_that_stood_still_loses_its_partitions(
     zombie.start()
     owner = Owner()
     options = SubscriptionOptions(session_timeout_ms=SESSION_TIMEOUT_MIN_MS)
-    subscription = KafkaSubscription(address, topic, topic, owner, options)
+    subscription = join(topic, owner, options)
     try:
         zombie.pause()
 
