@@ -36,7 +36,7 @@ class Place:
 _memory: dict[Path, MemoryTokenPrices] = {}
 
 STATES: Mapping[str, Callable[[Place], StateStore]] = {
-    "embedded": lambda place: EmbeddedStateStore(place.path / "preprocess.db"),
+    "embedded": lambda place: EmbeddedStateStore(place.path / "preprocess.db", epoch_unit_s=0),
     "redis": lambda place: RedisStateStore(place.server, place.path.name, epoch_unit_s=0),
 }
 PRICES: Mapping[str, Callable[[Place], TokenPrices]] = {

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from swapstats.core.raw_placing import place_raw_events, raw_key, raw_keys
+from swapstats.core.raw_placing import EXCHANGES, place_raw_events, raw_key, raw_keys
 from swapstats.model.raw_event import ExchangeTrade
 from swapstats.model.record import MessageBlock
 
@@ -31,7 +31,7 @@ SWAP = b'{"kind":"pool_swap","chain_id":8453,"venue":"uniswap_v2"}'
     ("message", "key"),
     [
         (SWAP, "8453"),
-        (trade("binance-usdm"), "binance-usdm"),
+        (trade("binance-usdm"), EXCHANGES),
         (b'{"kind":"exchange_trade"}', None),
         (b"nonsense", None),
         (b"\xff\xfe", None),
@@ -39,9 +39,7 @@ SWAP = b'{"kind":"pool_swap","chain_id":8453,"venue":"uniswap_v2"}'
         (b"", None),
     ],
 )
-def test_a_chain_goes_by_its_id_and_an_exchange_by_its_name(
-    message: bytes, key: str | None
-) -> None:
+def test_a_chain_goes_by_its_id_and_exchanges_go_together(message: bytes, key: str | None) -> None:
     assert raw_key(message) == key
     assert raw_keys(MessageBlock.of([message]), 0) == [None if key is None else key.encode()]
 
@@ -52,8 +50,8 @@ def test_one_partition_takes_all() -> None:
 
 
 def test_what_belongs_together_lies_together_and_nonsense_in_the_first() -> None:
-    venues = [f"venue-{number}" for number in range(40)]
-    block = MessageBlock.of([*map(trade, venues), b"nonsense", *map(trade, venues), SWAP, SWAP])
+    chains = [b'{"kind":"pool_swap","chain_id":%d}' % number for number in range(40)]
+    block = MessageBlock.of([*chains, b"nonsense", *chains, trade("okx"), trade("kraken")])
     places = place_raw_events(block, 5, 0).tolist()
     assert places[:40] == places[41:81]
     assert places[40] == 0

@@ -1,4 +1,9 @@
-"""Which partition of the raw log a raw event belongs to: by its chain, or its exchange."""
+"""Which partition of the raw log a raw event belongs to: by its chain; exchanges lie together.
+
+One coin is traded on many exchanges, and its candles and newest price are made of all of them.
+"""
+
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -6,6 +11,9 @@ from numpy.typing import NDArray
 
 from swapstats.core.decode import partition_of_key
 from swapstats.model.record import MessageBlock
+
+EXCHANGES: Final = "exchanges"
+"""Key of the trades of every exchange."""
 
 
 class _Place(msgspec.Struct):
@@ -48,9 +56,11 @@ def raw_keys(block: MessageBlock, now_ms: int) -> list[bytes | None]:
 
 
 def raw_key(message: bytes) -> str | None:
-    """What a raw event is placed by: its chain id, else its exchange; None if it has neither."""
+    """What a raw event is placed by: its chain, or EXCHANGES; None if it has neither."""
     try:
         place = _decoder.decode(message)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return str(place.chain_id) if place.chain_id is not None else place.venue or None
+    if place.chain_id is not None:
+        return str(place.chain_id)
+    return EXCHANGES if place.venue else None

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from swapstats.model.preprocessed import Candle
+from swapstats.model.writer import Writer
 
 
 class CandleSink(Protocol):
     """Takes candles."""
 
-    def put(self, candles: Sequence[Candle]) -> None:
+    def put(self, candles: Sequence[Candle], writer: Writer) -> None:
         """Put whole candles in place of what was there; one without trades is deleted.
 
-        Putting them again changes nothing.
+        Putting them again changes nothing. From its first put on, a writer keeps those of lower
+        epochs out.
 
         Raises:
+            Fenced: a writer of a higher epoch has put something; nothing was put.
             Transient: the store cannot be reached; some may be there, put them all again.
             StoreFull: no space.
         """

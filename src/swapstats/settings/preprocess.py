@@ -91,6 +91,15 @@ class Preprocess:
         "How long prices are kept for duplicates and removals, behind the newest event.",
         bounds=(MINUTE_MS, 30 * DAY_MS),
     )
+    horizon_blocks: int = key(
+        "horizon_blocks",
+        INTEGER,
+        "1024",
+        "Of how many blocks with swaps they are kept at most, a chain: more for chains of many "
+        "blocks a second; each costs memory and a part of the saved state.",
+        bounds=(64, 1_000_000),
+        unit="blocks",
+    )
     wash_window_ms: int = key(
         "wash_window",
         SPAN,

@@ -125,8 +125,9 @@ class Ingest:
         "raw_partitions",
         INTEGER,
         "1",
-        "Partitions of the raw log, by chain and exchange. Prices are shared within a partition "
-        "only: with more than one, chains are not priced by exchanges of another.",
+        "Partitions of the raw log: one chain lies in one of them, and so do all exchanges. Prices "
+        "are shared within a partition only: with more than one, a chain is priced by exchanges "
+        "only if it lies beside them.",
         bounds=(1, 64),
         unit="partitions",
     )

@@ -8,7 +8,7 @@ from swapstats import __version__
 from swapstats.adapters.redis.states import RedisStateStore
 from swapstats.adapters.redis.token_prices import RedisTokenPrices
 from swapstats.adapters.system_clock import SystemClock
-from swapstats.errors import Transient
+from swapstats.errors import SwapstatsError, Transient
 from swapstats.observability.health_pages import health_pages
 from swapstats.observability.logs import Logs
 from swapstats.observability.metrics import Metrics
@@ -189,6 +189,7 @@ class PreprocessService:
                 snapshot_interval_ms=settings.preprocess.snapshot_interval_ms,
                 rebuild=self._flags.rebuild,
                 accept_gap=self._flags.accept_gap,
+                raw_name=log_prefix(raw_settings(settings)),
             ),
             letters_safe=lambda partition, offset: letters.wait_stored(
                 partition, offset, LETTERS_WAIT_MS
@@ -222,8 +223,16 @@ class PreprocessService:
                 self._log.info("trouble is over")
             told = now
             if looks % _TRIM_EVERY_LOOKS == 0:
-                with contextlib.suppress(Transient):
-                    candles.trim(self._clock.wall_ms() - self._settings.preprocess.candles_kept_ms)
+                self._trim(candles)
+
+    def _trim(self, candles: CandleStore) -> None:
+        """Drop old candles; a store that cannot is told, and asked again later."""
+        try:
+            candles.trim(self._clock.wall_ms() - self._settings.preprocess.candles_kept_ms)
+        except Transient:
+            return  # the outlets say so
+        except SwapstatsError as error:
+            self._log.warning("old candles stay", error=str(error))
 
     def _note_trouble(self, said: str) -> None:
         """Tell the first failure to write swaps of a row, and the end of it."""

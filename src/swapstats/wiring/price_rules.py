@@ -27,6 +27,7 @@ def price_rules(settings: Settings) -> PriceRules:
             observation_ms=given.observation_ms,
             rate_ms=given.rate_ms,
             horizon_ms=given.horizon_ms,
+            horizon_blocks=given.horizon_blocks,
             wash_window_ms=given.wash_window_ms,
             max_ahead_ms=settings.app.max_ahead_ms,
         )

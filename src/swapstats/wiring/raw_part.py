@@ -210,6 +210,7 @@ class RawPart:
             PreprocessOptions(
                 snapshot_interval_ms=settings.preprocess.snapshot_interval_ms,
                 accept_gap=accept_gap,
+                raw_name=f"{settings.ingest.raw_topic}/{stores.key.key_id}",
             ),
             wake=wake,
             on_append=on_append,

@@ -125,7 +125,7 @@ def _exchange(name: str, symbols: Sequence[str], settings: SourceSettings, clock
 
 
 def _symbols(rest: str) -> Sequence[str]:
-    return tuple(symbol.strip().upper() for symbol in rest.split("+" if "+" in rest else ","))
+    return tuple(symbol.strip() for symbol in rest.split("+" if "+" in rest else ","))
 
 
 def _demo(settings: SourceSettings, clock: Clock) -> DemoSource:

@@ -9,6 +9,9 @@ from swapstats.adapters.embedded.candles import EmbeddedCandleStore
 from swapstats.adapters.embedded.states import EmbeddedStateStore
 from swapstats.errors import StoreCorrupt
 from swapstats.model.preprocessed import Candle
+from swapstats.model.writer import Writer
+
+WRITER = Writer("raw/0", 1)
 
 
 def candle(minute_ms: int) -> Candle:
@@ -28,7 +31,7 @@ def candle(minute_ms: int) -> Candle:
 def test_a_long_trim_goes_by_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candles, "TRIM_ROWS_MAX", 7)
     store = EmbeddedCandleStore(tmp_path / "candles.db")
-    store.put([candle(minute) for minute in range(40)])
+    store.put([candle(minute) for minute in range(40)], WRITER)
     assert store.trim(35) == 35
     assert [kept.minute_ms for kept in store.scan("T", 0, 100)] == list(range(35, 40))
     store.close()

@@ -42,3 +42,19 @@ def test_only_the_owner_may_write() -> None:
     for stored in (0, 2, 4):
         with pytest.raises(Fenced, match=f"epoch {stored}"):
             expect_owner(0, 3, stored)
+
+
+def test_a_store_that_was_emptied_gives_no_epoch_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1_800_000_000.0
+    monkeypatch.setattr("swapstats.adapters.embedded.states.time.time", lambda: now_s)
+    path = tmp_path / "preprocess.db"
+    store = EmbeddedStateStore(path)
+    before = [store.acquire(0), store.acquire(0)]
+    store.close()
+    path.unlink()
+    now_s += 2
+    store = EmbeddedStateStore(path)
+    assert store.acquire(0) > max(before)
+    store.close()

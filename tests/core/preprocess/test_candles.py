@@ -10,6 +10,9 @@ from swapstats.core.preprocess.amounts import CANDLE_PLACES, TOKEN_PLACES
 from swapstats.core.preprocess.candles import FULL, LATE, TAKEN, CandleBook, Place, PricedTrade
 from swapstats.core.preprocess.rules import PriceRules
 from swapstats.model.preprocessed import MINUTE_MS, Candle
+from swapstats.model.writer import Writer
+
+WRITER = Writer("raw/0", 1)
 
 MINUTE = 28_000_000
 
@@ -76,9 +79,9 @@ def test_a_price_that_left_the_chain_makes_way_where_prices_are_kept() -> None:
     book, kept = Book(), MemoryTokenPrices()
     for index, price in ((1, 5), (2, 9)):
         book.add(0, index, price)
-        kept.put(book.book.drain()[1])
+        kept.put(book.book.drain()[1], WRITER)
     book.drop(0, 2)
-    kept.put(book.book.drain()[1])
+    kept.put(book.book.drain()[1], WRITER)
     found = kept.get("T")
     assert found is not None
     assert found.price_usd == "5"

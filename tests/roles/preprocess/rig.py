@@ -89,7 +89,7 @@ class Rig:
         opened.callback(self.raw.close)
         self.log = EmbeddedSwapLog(self.path / "log.db", 1, faults=self._step)
         opened.callback(self.log.close)
-        self.states = EmbeddedStateStore(self.path / "preprocess.db")
+        self.states = EmbeddedStateStore(self.path / "preprocess.db", epoch_unit_s=0)
         opened.callback(self.states.close)
         self.letters = EmbeddedDeadLetterStore(self.path / "letters.db")
         opened.callback(self.letters.close)

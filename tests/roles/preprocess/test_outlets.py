@@ -8,10 +8,13 @@ import pytest
 from tests.roles.preprocess.test_run import candle
 
 from swapstats.adapters.memory.token_prices import MemoryTokenPrices
-from swapstats.errors import StoreFull, SwapstatsError, Transient
+from swapstats.errors import Fenced, StoreFull, SwapstatsError, Transient
 from swapstats.model.preprocessed import Candle, Preprocessed, TokenPrice
+from swapstats.model.writer import Writer
 from swapstats.roles.preprocess.outlets import Outlets
 from swapstats.testing.eventually import eventually
+
+WRITER = Writer("raw/0", 1)
 
 
 class Store:
@@ -24,7 +27,7 @@ class Store:
         self.inside = threading.Event()
         self.puts: list[list[Candle]] = []
 
-    def put(self, candles: Sequence[Candle]) -> None:
+    def put(self, candles: Sequence[Candle], writer: Writer) -> None:
         self.inside.set()
         assert self.gate.wait(10)
         if self.error is not None:
@@ -58,7 +61,7 @@ def test_what_is_offered_is_stored(store: Store) -> None:
     prices = MemoryTokenPrices()
     outlets = Outlets(store, prices)
     outlets.start()
-    outlets.offer(of(candle(1), candle(2), prices=[price("5")]))
+    outlets.offer(of(candle(1), candle(2), prices=[price("5")]), WRITER)
     assert outlets.drain(5_000)
     assert store.puts == [[candle(1), candle(2)]]
     assert prices.get("T") == price("5")
@@ -67,11 +70,11 @@ def test_what_is_offered_is_stored(store: Store) -> None:
 
 def test_of_what_waits_only_the_newest_of_each_is_stored(outlets: Outlets, store: Store) -> None:
     store.gate.clear()
-    outlets.offer(of(candle(1)))
+    outlets.offer(of(candle(1)), WRITER)
     assert store.inside.wait(10)
     newest = msgspec.structs.replace(candle(2), trades=3)
-    outlets.offer(of(candle(2)))
-    outlets.offer(of(newest))
+    outlets.offer(of(candle(2)), WRITER)
+    outlets.offer(of(newest), WRITER)
     assert not outlets.drain(1)
     store.gate.set()
     assert outlets.drain(5_000)
@@ -82,10 +85,10 @@ def test_a_value_that_came_while_its_elder_was_stored_is_not_lost(
     outlets: Outlets, store: Store
 ) -> None:
     store.gate.clear()
-    outlets.offer(of(candle(1)))
+    outlets.offer(of(candle(1)), WRITER)
     assert store.inside.wait(10)
     again = candle(1)
-    outlets.offer(of(again))
+    outlets.offer(of(again), WRITER)
     store.gate.set()
     assert outlets.drain(5_000)
     assert store.puts == [[candle(1)], [again]]
@@ -93,7 +96,7 @@ def test_a_value_that_came_while_its_elder_was_stored_is_not_lost(
 
 def test_a_store_that_is_away_keeps_what_waits_and_says_so(outlets: Outlets, store: Store) -> None:
     store.error = Transient("Expected an answer of Postgres, was none")
-    outlets.offer(of(candle(1), candle(2), candle(3)))
+    outlets.offer(of(candle(1), candle(2), candle(3)), WRITER)
     eventually(lambda: outlets.problem, 5_000, "the trouble to be told")
     assert not outlets.drain(5_000)
     assert not outlets.has_room
@@ -107,8 +110,37 @@ def test_a_store_that_refuses_for_good_is_told_to_who_offers(
     outlets: Outlets, store: Store
 ) -> None:
     store.error = StoreFull("Expected room, was a full disk")
-    outlets.offer(of(candle(1)))
+    outlets.offer(of(candle(1)), WRITER)
     with pytest.raises(StoreFull):
         outlets.drain(5_000)
     with pytest.raises(StoreFull):
-        outlets.offer(of(candle(2)))
+        outlets.offer(of(candle(2)), WRITER)
+
+
+def test_a_former_owner_is_refused_and_told_until_it_is_forgotten(
+    outlets: Outlets, store: Store
+) -> None:
+    newer = Writer(WRITER.name, 2)
+    store.error = Fenced("Expected epoch 2, was 1")
+    outlets.offer(of(candle(1)), WRITER)
+    eventually(lambda: outlets.problem, 5_000, "the refusal to be told")
+    assert not outlets.drain(5_000), "no state above what is not stored"
+    outlets.offer(of(candle(2)), WRITER)
+    assert outlets.waiting == 0
+    store.error = None
+    outlets.forget(WRITER)
+    outlets.offer(of(candle(3)), newer)
+    assert outlets.drain(5_000)
+    assert (store.puts, outlets.problem) == ([[candle(3)]], "")
+
+
+def test_what_waits_of_a_partition_given_up_is_not_stored(outlets: Outlets, store: Store) -> None:
+    other = Writer("raw/1", 1)
+    store.gate.clear()
+    outlets.offer(of(candle(1)), other)
+    assert store.inside.wait(10)
+    outlets.offer(of(candle(2)), WRITER)
+    outlets.forget(WRITER)
+    store.gate.set()
+    assert outlets.drain(5_000)
+    assert store.puts == [[candle(1)]]

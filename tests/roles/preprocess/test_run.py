@@ -11,6 +11,7 @@ from swapstats.errors import Rejected, StoreCorrupt, StoreFull, Transient
 from swapstats.model.preprocessed import Candle, Preprocessed
 from swapstats.model.record import RecordBatch
 from swapstats.model.saved_state import SavedState
+from swapstats.model.writer import Writer
 from swapstats.ports.raw_machine import Machine
 from swapstats.roles.preprocess.run import Preprocess
 from swapstats.testing.eventually import eventually
@@ -202,7 +203,7 @@ class AwayCandles:
         self.is_away = True
         self.kept: dict[tuple[str, int], Candle] = {}
 
-    def put(self, candles: Sequence[Candle]) -> None:
+    def put(self, candles: Sequence[Candle], writer: Writer) -> None:
         if self.is_away:
             raise Transient("Expected Postgres, was away")
         self.kept.update({(candle.token, candle.minute_ms): candle for candle in candles})

@@ -13,7 +13,9 @@ from swapstats.adapters.embedded.database import (
     translated,
     write_transaction,
 )
+from swapstats.errors import Fenced
 from swapstats.model.preprocessed import Candle
+from swapstats.model.writer import Writer
 
 TRIM_ROWS_MAX: Final = 20_000
 """Candles dropped in one transaction, so that a put waits no longer for it."""
@@ -37,6 +39,11 @@ CANDLE_KIND: Final = StoreKind(
         "CREATE INDEX candles_by_minute ON candles (minute_ms)",
     ),
 )
+# Of its own, for files that were made before there were writers.
+_WRITERS: Final = (
+    "CREATE TABLE IF NOT EXISTS writers (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL) "
+    "WITHOUT ROWID"
+)
 _COLUMNS = "token, minute_ms, open, high, low, close, volume_usd, volume_token, trades"
 
 
@@ -57,8 +64,10 @@ class EmbeddedCandleStore:
         self._path = path
         self._lock = threading.Lock()
         self._connection = open_writer(path, CANDLE_KIND, durability)
+        with write_transaction(self._connection, path, CANDLE_KIND) as connection:
+            connection.execute(_WRITERS)
 
-    def put(self, candles: Sequence[Candle]) -> None:
+    def put(self, candles: Sequence[Candle], writer: Writer) -> None:
         """Put whole candles in place of what was there; see `CandleStore.put`."""
         gone = [(candle.token, candle.minute_ms) for candle in candles if not candle.trades]
         kept = [
@@ -77,6 +86,13 @@ class EmbeddedCandleStore:
             if candle.trades
         ]
         with self._lock, write_transaction(self._connection, self._path, CANDLE_KIND) as connection:
+            (newest,) = connection.execute(
+                "INSERT INTO writers VALUES (?, ?) ON CONFLICT (name) "
+                "DO UPDATE SET epoch = max(epoch, excluded.epoch) RETURNING epoch",
+                (writer.name, writer.epoch),
+            ).fetchone()
+            if newest > writer.epoch:
+                raise Fenced(writer.refused(newest, f"the writers of {self._path}"))
             connection.executemany(
                 "INSERT OR REPLACE INTO candles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", kept
             )

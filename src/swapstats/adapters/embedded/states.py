@@ -2,6 +2,7 @@
 
 import struct
 import threading
+import time
 import zlib
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,11 @@ STATE_KIND: Final = StoreKind(
     ),
 )
 
+EPOCH_UNIT_S: Final = 1
+"""The first epoch counts units since EPOCH_ZERO_S, so that a store that was emptied gives no epoch
+again: nobody takes a partition over more often than that, all in all."""
+EPOCH_ZERO_S: Final = 1_704_067_200
+
 _PLACE: Final = struct.Struct("<3q")
 
 
@@ -50,6 +56,7 @@ class EmbeddedStateStore:
     Args:
         path: the store's file; created if there is none.
         durability: `process` or `full`.
+        epoch_unit_s: the first epoch counts so many seconds since 2024; 0 = it is 1.
 
     Raises:
         StoreFull: no space to create the file.
@@ -57,18 +64,28 @@ class EmbeddedStateStore:
         StoreFormat: written by a newer version.
     """
 
-    def __init__(self, path: Path, *, durability: Durability = "process") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: Durability = "process",
+        epoch_unit_s: int = EPOCH_UNIT_S,
+    ) -> None:
+        self._epoch_unit_s = epoch_unit_s
         self._path = path
         self._lock = threading.Lock()
         self._connection = open_writer(path, STATE_KIND, durability)
 
     def acquire(self, partition: int) -> int:
         """Become the partition's owner: raise its epoch and return it."""
+        first = 1
+        if self._epoch_unit_s:
+            first = max(1, (int(time.time()) - EPOCH_ZERO_S) // self._epoch_unit_s)
         with self._lock, write_transaction(self._connection, self._path, STATE_KIND):
             (epoch,) = self._connection.execute(
-                "INSERT INTO epochs VALUES (?, 1) "
+                "INSERT INTO epochs VALUES (?, ?) "
                 "ON CONFLICT (partition) DO UPDATE SET epoch = epoch + 1 RETURNING epoch",
-                (partition,),
+                (partition, first),
             ).fetchone()
         return int(epoch)
 

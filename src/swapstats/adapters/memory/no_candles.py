@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from swapstats.model.preprocessed import Candle
+from swapstats.model.writer import Writer
 
 
 class NoCandles:
     """Keeps nothing."""
 
-    def put(self, candles: Sequence[Candle]) -> None:
+    def put(self, candles: Sequence[Candle], writer: Writer) -> None:
         """Ignore."""
 
     def scan(self, token: str, from_ms: int, to_ms: int) -> list[Candle]:

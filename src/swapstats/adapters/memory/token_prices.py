@@ -5,7 +5,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
+from swapstats.errors import Fenced
 from swapstats.model.preprocessed import TokenPrice
+from swapstats.model.writer import Writer
 
 TOKENS_MAX: Final = 1_000_000
 NO_PRICE: Final = "none"
@@ -23,10 +25,15 @@ class MemoryTokenPrices:
         self._tokens_max = tokens_max
         self._lock = threading.Lock()
         self._prices: OrderedDict[str, TokenPrice] = OrderedDict()
+        self._epochs: dict[str, int] = {}
 
-    def put(self, prices: Sequence[TokenPrice]) -> None:
+    def put(self, prices: Sequence[TokenPrice], writer: Writer) -> None:
         """Put prices in place of those that are not newer; see `TokenPrices.put`."""
         with self._lock:
+            newest = self._epochs.get(writer.name, writer.epoch)
+            if newest > writer.epoch:
+                raise Fenced(writer.refused(newest, "memory"))
+            self._epochs[writer.name] = writer.epoch
             for price in prices:
                 known = self._prices.get(price.token)
                 if known is not None and known.event_time > price.event_time:

@@ -9,7 +9,9 @@ import psycopg
 
 from swapstats.adapters.postgres.connection import PostgresLine
 from swapstats.adapters.postgres.migrations import migrate
+from swapstats.errors import Fenced
 from swapstats.model.preprocessed import Candle
+from swapstats.model.writer import Writer
 
 TRIM_ROWS_MAX: Final = 20_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,6 +22,10 @@ _PUT: Final = """INSERT INTO swapstats.candles
     ON CONFLICT (token, minute) DO UPDATE SET open = excluded.open, high = excluded.high,
         low = excluded.low, close = excluded.close, volume_usd = excluded.volume_usd,
         volume_token = excluded.volume_token, trades = excluded.trades"""
+# The row stays locked until the transaction ends: what two writers put never mixes.
+_CLAIM: Final = """INSERT INTO swapstats.candle_writers AS known VALUES (%s, %s)
+    ON CONFLICT (name) DO UPDATE SET epoch = greatest(known.epoch, excluded.epoch)
+    RETURNING epoch"""
 _SCAN: Final = """SELECT token, minute, open, high, low, close, volume_usd, volume_token, trades
     FROM swapstats.candles WHERE token = %s AND minute >= %s AND minute < %s ORDER BY minute"""
 _TRIM: Final = """DELETE FROM swapstats.candles WHERE ctid IN (
@@ -36,7 +42,7 @@ class PostgresCandleStore:
     def __init__(self, dsn: str) -> None:
         self._line = PostgresLine(dsn, migrate)
 
-    def put(self, candles: Sequence[Candle]) -> None:
+    def put(self, candles: Sequence[Candle], writer: Writer) -> None:
         """Put whole candles in place of what was there; see `CandleStore.put`."""
         # In one order everywhere: two processes at once must not wait for each other's rows.
         ordered = sorted(candles, key=lambda candle: (candle.token, candle.minute_ms))
@@ -45,6 +51,9 @@ class PostgresCandleStore:
 
         def work(connection: psycopg.Connection) -> None:
             with connection.cursor() as cursor:
+                claimed = cursor.execute(_CLAIM, (writer.name, writer.epoch)).fetchone()
+                if claimed is not None and claimed[0] > writer.epoch:
+                    raise Fenced(writer.refused(claimed[0], "swapstats.candle_writers"))
                 if kept:
                     cursor.executemany(_PUT, kept)
                 if gone:

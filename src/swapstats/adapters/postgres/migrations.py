@@ -25,6 +25,7 @@ STEPS: Final = (
         trades BIGINT NOT NULL,
         PRIMARY KEY (token, minute))""",
     "CREATE INDEX candles_by_minute ON swapstats.candles (minute)",
+    "CREATE TABLE swapstats.candle_writers (name TEXT PRIMARY KEY, epoch BIGINT NOT NULL)",
 )
 """Statements in the order they were added; never changed, only added to."""
 

@@ -7,17 +7,14 @@
 import contextlib
 from typing import Final
 
-from swapstats.adapters.embedded.states import expect_owner, state_crc
-from swapstats.adapters.redis.checkpoints import EPOCH_UNIT_S
+from swapstats.adapters.embedded.states import EPOCH_UNIT_S, EPOCH_ZERO_S, expect_owner, state_crc
 from swapstats.adapters.redis.connection import TIMEOUT_MS, RedisLine, Script, tagged
 from swapstats.errors import StoreCorrupt
 from swapstats.model.saved_state import SavedState
 
-_EPOCH_ZERO_S: Final = 1_704_067_200
 _SAVED: Final = ("saved_epoch", "next_offset", "crc", "blob")
 
-# A Redis that was emptied must not give an epoch again that somebody still writes under: the first
-# one counts units of time.
+# A Redis that was emptied must not give an epoch again that somebody still writes under.
 _ACQUIRE: Final = Script("""
 local epoch = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0') + 1
 if epoch == 1 and tonumber(ARGV[1]) > 0 then
@@ -44,7 +41,7 @@ class RedisStateStore:
         url: of the Redis, see `RedisLine`.
         prefix: first part of every key, without braces.
         timeout_ms: bound on each answer.
-        epoch_unit_s: see `RedisCheckpointStore`.
+        epoch_unit_s: the first epoch counts so many seconds since 2024; 0 = it is 1.
     """
 
     def __init__(
@@ -66,7 +63,7 @@ class RedisStateStore:
             Transient: Redis cannot be reached; the epoch may have been raised.
         """
         return int(
-            self._line.run(_ACQUIRE, [self._key(partition)], self._epoch_unit_s, _EPOCH_ZERO_S)
+            self._line.run(_ACQUIRE, [self._key(partition)], self._epoch_unit_s, EPOCH_ZERO_S)
         )
 
     def load(self, partition: int) -> SavedState | None:

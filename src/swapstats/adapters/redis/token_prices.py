@@ -2,6 +2,7 @@
 
 {prefix:prices}:newest   hash: token -> event_time, source, price
 {prefix:prices}:times    sorted set: token by event_time, so that the oldest can go
+{prefix:prices}:writers  hash: what is owned -> epoch of the newest owner that has written
 """
 
 from collections.abc import Sequence
@@ -15,13 +16,19 @@ from swapstats.adapters.redis.connection import (
     Script,
     tagged,
 )
-from swapstats.errors import StoreCorrupt
+from swapstats.errors import Fenced, StoreCorrupt
 from swapstats.model.preprocessed import TokenPrice
+from swapstats.model.writer import Writer
 
-# KEYS: newest, times. ARGV: how many may stay; then for each price: token, event_time, value; an
-# empty value deletes.
+# KEYS: newest, times, writers. ARGV: how many may stay; name and epoch of the writer; then for each
+# price: token, event_time, value; an empty value deletes. Answers the newest epoch.
 _PUT: Final = Script("""
-for at = 2, #ARGV, 3 do
+local epoch = redis.call('HGET', KEYS[3], ARGV[2])
+if epoch and tonumber(epoch) > tonumber(ARGV[3]) then
+  return tonumber(epoch)
+end
+redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
+for at = 4, #ARGV, 3 do
   local known = redis.call('HGET', KEYS[1], ARGV[at])
   local known_ms = known and tonumber(string.match(known, '^%d+')) or -1
   if tonumber(ARGV[at + 1]) >= known_ms then
@@ -41,6 +48,7 @@ if beyond > 0 then
     redis.call('HDEL', KEYS[1], oldest[at])
   end
 end
+return tonumber(ARGV[3])
 """)
 NO_PRICE: Final = "none"
 TOKENS_MAX: Final = 1_000_000
@@ -68,15 +76,18 @@ class RedisTokenPrices:
         self._tokens_max = tokens_max
         self._key = f"{tagged(prefix, 'prices')}:newest"
         self._times = f"{tagged(prefix, 'prices')}:times"
+        self._writers = f"{tagged(prefix, 'prices')}:writers"
 
-    def put(self, prices: Sequence[TokenPrice]) -> None:
+    def put(self, prices: Sequence[TokenPrice], writer: Writer) -> None:
         """Put prices in place of those that are not newer; see `TokenPrices.put`."""
         for first in range(0, len(prices), FIELDS_MAX):
-            args: list[Argument] = [self._tokens_max]
+            args: list[Argument] = [self._tokens_max, writer.name, writer.epoch]
             for price in prices[first : first + FIELDS_MAX]:
                 value = f"{price.event_time} {price.source} {price.price_usd}"
                 args += (price.token, price.event_time, "" if price.source == NO_PRICE else value)
-            self._line.run(_PUT, [self._key, self._times], *args)
+            newest = self._line.run(_PUT, [self._key, self._times, self._writers], *args)
+            if newest > writer.epoch:
+                raise Fenced(writer.refused(newest, f"{self._writers} of {self._line.name}"))
 
     def get(self, token: str) -> TokenPrice | None:
         """The newest price of a token; None if it has none.

@@ -13,6 +13,7 @@ class PreprocessOptions:
         drain_ms: how long saving a state waits for what is below it to be stored.
         rebuild: make the state from the raw log again.
         accept_gap: go on although the raw log lost the offset to go on from.
+        raw_name: of the raw log: the same for all that may own its partitions, and no other log's.
     """
 
     snapshot_interval_ms: int = 5_000
@@ -20,3 +21,4 @@ class PreprocessOptions:
     drain_ms: int = 2_000
     rebuild: bool = False
     accept_gap: bool = False
+    raw_name: str = "raw"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from swapstats.errors import OffsetGone, Rejected, StoreCorrupt
+from swapstats.model.writer import Writer
 from swapstats.ports.raw_machine import Machine, MakeMachine
 from swapstats.ports.state_store import StateStore
 from swapstats.ports.swap_log import SwapLogReader
@@ -14,7 +15,7 @@ class OwnedPartition:
 
     Attributes:
         partition: of the raw log.
-        epoch: ownership number.
+        writer: the owner: name of the partition, and its epoch.
         machine: its state.
         next_offset: the machine holds exactly the records before it.
         noted: outputs of records below it are in the swap log, and that is noted there.
@@ -23,7 +24,7 @@ class OwnedPartition:
     """
 
     partition: int
-    epoch: int
+    writer: Writer
     machine: Machine
     next_offset: int
     noted: int
@@ -49,6 +50,7 @@ def take_over(
     store: StateStore,
     log: SwapLogReader,
     *,
+    raw_name: str = "raw",
     rebuild: bool = False,
     accept_gap: bool = False,
 ) -> OwnedPartition:
@@ -61,6 +63,7 @@ def take_over(
         make: makes the machine.
         store: where states are kept.
         log: the swap log, which notes what it has.
+        raw_name: of the raw log, where writers are told apart.
         rebuild: make the state from the raw log again.
         accept_gap: go on where the raw log begins or ends although the state asks for another
             offset.
@@ -70,13 +73,13 @@ def take_over(
         StoreCorrupt: the state cannot be read, or the swap log lost what was made before it.
         Rejected: the state was made with other rules or by another version.
     """
-    epoch = store.acquire(partition)
+    writer = Writer(f"{raw_name}/{partition}", store.acquire(partition))
     noted, noted_epoch = _noted(log.position(note_name(partition)))
     saved = None if rebuild else store.load(partition)
     if saved is None:
         if noted is not None and noted < first and not accept_gap:
             raise _gone(partition, noted, first, end)
-        return OwnedPartition(partition, epoch, make(None), first, noted or 0, first)
+        return OwnedPartition(partition, writer, make(None), first, noted or 0, first)
     try:
         machine = make(saved.blob)
     except Rejected as error:
@@ -97,7 +100,7 @@ def take_over(
             f"copy); start with --rebuild to make it again from the raw log"
         )
     return OwnedPartition(
-        partition, epoch, machine, next_offset, max(noted or 0, next_offset), next_offset
+        partition, writer, machine, next_offset, max(noted or 0, next_offset), next_offset
     )
 
 

@@ -173,6 +173,7 @@ class Preprocess:
                     self._make,
                     self._store,
                     self._log,
+                    raw_name=self._options.raw_name,
                     rebuild=self._options.rebuild,
                     accept_gap=self._options.accept_gap,
                 )
@@ -197,7 +198,9 @@ class Preprocess:
     def _drop(self, partitions: Sequence[int]) -> None:
         self._taken_over.forget(partitions)
         for partition in partitions:
-            self._owned.pop(partition, None)
+            owned = self._owned.pop(partition, None)
+            if owned is not None:
+                self._outlets.forget(owned.writer)
 
     def _read(self, wait_ms: int) -> list[RecordBatch]:
         self._problems["raw log"] = ""
@@ -243,7 +246,7 @@ class Preprocess:
         ]
         if letters:
             self._letters.put(letters)
-        self._outlets.offer(made)
+        self._outlets.offer(made, owned.writer)
         owned.next_offset = batch.next_offset
         owned.append_ms = int(batch.append_ms[-1])
 
@@ -255,7 +258,7 @@ class Preprocess:
             block,
             self._place(block, self._log.partition_count, now_ms),
             now_ms,
-            {note_name(owned.partition): note_text(noted, owned.epoch)},
+            {note_name(owned.partition): note_text(noted, owned.writer.epoch)},
         )
         owned.noted = noted
         if swaps:
@@ -271,7 +274,7 @@ class Preprocess:
             if owned.noted < owned.next_offset:
                 self._append(owned, [], owned.next_offset)
             blob = owned.machine.snapshot()
-            state = SavedState(owned.epoch, owned.next_offset, blob)
+            state = SavedState(owned.writer.epoch, owned.next_offset, blob)
             self._store.save(owned.partition, state)
         except Transient as error:
             self._problems["state"] = str(error)

@@ -202,3 +202,24 @@ async def test_ccxt_itself_against_a_played_exchange() -> None:
         for each in (one.trade for one in recording)
     }
     assert len(found) == len(recording)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [("btc/usdt", "BTC/USDT"), ("kBONK/USDT", "kBONK/USDT")]
+)
+async def test_capitals_of_a_symbol_are_kept(given: str, shown: str) -> None:
+    class Mixed(Library):
+        async def markets(self) -> Mapping[str, Unified]:
+            return {shown: {"base": shown.partition("/")[0], "quote": "USDT", "spot": True}}
+
+        async def watch(self, symbol: str) -> Sequence[Unified]:
+            assert symbol == shown
+            return [row(1) | {"symbol": shown}]
+
+        async def fetch(self, symbol: str, since_ms: int | None) -> Sequence[Unified]:
+            assert (symbol, since_ms is None or since_ms >= 0) == (shown, True)
+            return []
+
+    source = GenericSource(Mixed([]), "kucoin", [given], QUICK)
+    found, _ = await read(source, 1)
+    assert found[0].market == shown

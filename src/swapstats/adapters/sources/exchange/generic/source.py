@@ -93,7 +93,9 @@ class GenericSource:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._symbols = [symbol.strip().upper() for symbol in symbols]
+        # The library has symbols such as `kBONK/USDT`: what has capitals is meant as it stands.
+        given = [symbol.strip() for symbol in symbols]
+        self._symbols = [symbol.upper() if symbol.islower() else symbol for symbol in given]
         if not 1 <= len(set(self._symbols)) == len(self._symbols) <= SYMBOLS_MAX:
             raise Rejected(
                 f"Expected 1 to {SYMBOLS_MAX} symbols, each once, was {', '.join(self._symbols)}"

@@ -1,0 +1,24 @@
+"""Who writes values in place of others, where several may believe that it is their turn."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """One owner of one partition; the one with the higher epoch is the newer one.
+
+    Attributes:
+        name: of what it owns, such as `raw-events/0`: the same for every owner of it.
+        epoch: ownership number.
+    """
+
+    name: str
+    epoch: int
+
+    def refused(self, newer_epoch: int, where: str) -> str:
+        """Say that a newer owner has written already."""
+        return (
+            f"Expected epoch {newer_epoch} or a later one of {self.name} in {where}, was "
+            f"{self.epoch}: another process took over; if there is none, the epochs were lost or "
+            f"an older copy of them came back: delete {self.name} from {where}"
+        )
