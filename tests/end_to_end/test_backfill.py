@@ -21,8 +21,9 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
-from tests.adapters.backfill.tables import execute_postgres, execute_sqlite, running_postgres
+from tests.adapters.backfill.tables import execute_postgres, execute_sqlite
 from tests.adapters.kafka.rig import make_log, running_cluster
+from tests.conformance.preprocess_stores import running_postgres
 from tests.end_to_end.replay_runs import Message, read_messages, wire_files
 from tests.end_to_end.service_process import ServiceProcess, clean_environment, swapstats
 from tests.roles.aggregator.rig import KEY
@@ -162,8 +163,8 @@ def kill_past(process: subprocess.Popen[bytes], count: Callable[[], int], least:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from running_postgres(tmp_path_factory.mktemp("postgres"))
+def postgres() -> Iterator[str]:
+    yield from running_postgres()
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "sqlite", "postgres"])

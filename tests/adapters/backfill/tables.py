@@ -1,13 +1,10 @@
 """What the tests of tables share."""
 
 import sqlite3
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from swapstats.ports.table import Table, TableChunk
 
@@ -20,17 +17,6 @@ def read(table: Table, columns: Sequence[str], place: str = "") -> list[TableChu
 def numbered(chunks: Sequence[TableChunk]) -> list[tuple[int, Any]]:
     """Every row with its number."""
     return [(chunk.first_number + at, row) for chunk in chunks for at, row in enumerate(chunk.rows)]
-
-
-def running_postgres(path: Path) -> Iterator[str]:
-    """A real Postgres on a socket in a directory; gives its URL. Skips where none can be had."""
-    pytest.importorskip("psycopg", reason="psycopg, the driver of Postgres, is not installed")
-    pgserver = pytest.importorskip("pgserver", reason="pgserver, a Postgres, is not installed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        server = pgserver.get_server(path, cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
 
 
 def execute_postgres(url: str, *statements: str) -> None:

@@ -12,8 +12,8 @@ from tests.adapters.backfill.tables import (
     execute_sqlite,
     numbered,
     read,
-    running_postgres,
 )
+from tests.conformance.preprocess_stores import running_postgres
 
 from swapstats.adapters.backfill.database_table import (
     Database,
@@ -40,8 +40,8 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from running_postgres(tmp_path_factory.mktemp("postgres"))
+def postgres() -> Iterator[str]:
+    yield from running_postgres()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

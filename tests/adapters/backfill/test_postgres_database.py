@@ -12,8 +12,8 @@ from tests.adapters.backfill.tables import (
     execute_postgres,
     numbered,
     read,
-    running_postgres,
 )
+from tests.conformance.preprocess_stores import running_postgres
 
 from swapstats.adapters.backfill.database_table import DatabaseTable, Relation, TimeOrder
 from swapstats.adapters.backfill.postgres_database import PostgresDatabase
@@ -24,8 +24,8 @@ MOMENT_MS = 1_704_412_811_005
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from running_postgres(tmp_path_factory.mktemp("postgres"))
+def url() -> Iterator[str]:
+    yield from running_postgres()
 
 
 def rows(url: str, sql: str) -> list[Any]:

@@ -74,7 +74,7 @@ async def test_a_long_absence_is_left_out_and_told() -> None:
     source = demo(clock)
     position = str(NOW_MS - 50 - 3_600_000)
     found, _ = await read(source, position, NOW_MS - 50)
-    assert found == slices(NOW_MS - 50 - 300_100, NOW_MS - 50)
+    assert found == slices(NOW_MS - 50 - 300_000, NOW_MS - 50)
     assert "left out" in source.status().detail
     assert source.status().state == "live"
 
@@ -84,6 +84,14 @@ async def test_a_short_absence_is_made_up_for() -> None:
     source = demo(clock)
     found, _ = await read(source, str(NOW_MS - 50 - 200_000), NOW_MS - 50)
     assert found == slices(NOW_MS - 50 - 200_000, NOW_MS - 50)
+    assert "left out" not in source.status().detail
+
+
+async def test_a_stop_within_the_prefill_leaves_nothing_out() -> None:
+    clock = PassingClock(NOW_MS)
+    source = demo(clock, 600_000)
+    found, _ = await read(source, str(NOW_MS - 50 - 800_000), NOW_MS - 50)
+    assert found == slices(NOW_MS - 50 - 800_000, NOW_MS - 50)
     assert "left out" not in source.status().detail
 
 

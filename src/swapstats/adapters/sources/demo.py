@@ -16,8 +16,8 @@ from swapstats.ports.clock import Clock
 from swapstats.ports.source import NO_NOTES, SourceBatch, SourceStatus
 
 PREFILL_MS = 600_000
-CATCH_UP_MS_MIN = 300_000
-"""How much of an absence is made up for, unless the prefill is longer."""
+CATCH_UP_MS = 300_000
+"""How much of an absence is made up for, on top of the prefill: an end within that is one too."""
 BATCH_MESSAGES = 5_000
 """A batch takes slices until it holds this many."""
 BATCH_SLICES_MAX = 100
@@ -111,8 +111,7 @@ class DemoSource:
 
     def _without_the_long_past(self, next_ms: int, now_ms: int) -> int:
         """Leave out what an absence (or a suspended machine) put too far behind."""
-        catch_up_ms = max(self._prefill_ms, CATCH_UP_MS_MIN) + SLICE_MS
-        first_ms = _slice_at(now_ms - catch_up_ms)
+        first_ms = _slice_at(now_ms - self._prefill_ms - CATCH_UP_MS)
         if next_ms >= first_ms:
             return next_ms
         self._left_out_ms += first_ms - next_ms
