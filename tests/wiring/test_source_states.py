@@ -44,7 +44,8 @@ class Chain(Told):
     """A chain that had reorgs, and has blocks left to read."""
 
     def figures(self) -> ChainFigures:
-        return ChainFigures(reorgs=3, deepest=2, blocks_left=40, quiet_ms=1_500)
+        refused = {"unknown_emitter": 7}
+        return ChainFigures(reorgs=3, deepest=2, blocks_left=40, quiet_ms=1_500, refused=refused)
 
 
 def test_a_chain_tells_its_reorgs_and_how_far_behind_it_is() -> None:
@@ -63,6 +64,8 @@ def test_a_chain_tells_its_reorgs_and_how_far_behind_it_is() -> None:
         return metrics.registry.get_sample_value("source_quiet_seconds", {"source": source})
 
     assert (figures("evm:a"), quiet_s("evm:a")) == ([3, 2, 40], 1.5)
+    refused = {"source": "evm:a", "reason": "unknown_emitter"}
+    assert metrics.registry.get_sample_value("source_refused_logs", refused) == 7
     assert (figures("evm:base"), quiet_s("binance")) == ([0, 0, 0], None)
 
 

@@ -66,6 +66,11 @@ RAW_TABLE: Final = (
         "source_quiet_seconds", "gauge", "Time without a new block of a chain, in seconds.",
         ("source",),
     ),
+    MetricSpec(
+        "source_refused_logs", "gauge",
+        "Logs with the topic of a swap that are none, as often as they were read.",
+        ("source", "reason"),
+    ),
 )  # fmt: skip
 """Metrics that are there only where raw events are; elsewhere they stay at 0."""
 
@@ -93,3 +98,4 @@ class RawMetrics:
         self.source_reorg_blocks_max = make.gauge("source_reorg_blocks_max")
         self.source_blocks_left = make.gauge("source_blocks_left")
         self.source_quiet_seconds = make.gauge("source_quiet_seconds")
+        self.source_refused_logs = make.gauge("source_refused_logs")

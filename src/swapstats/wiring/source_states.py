@@ -53,5 +53,7 @@ def note_sources(metrics: Metrics, sources: Sequence[Source]) -> None:
             metrics.source_reorg_blocks_max.labels(source.name).set(chain.deepest)
             metrics.source_blocks_left.labels(source.name).set(chain.blocks_left)
             metrics.source_quiet_seconds.labels(source.name).set(chain.quiet_ms / 1_000)
+            for reason, count in chain.refused.items():
+                metrics.source_refused_logs.labels(source.name, reason).set(count)
         figure = _FIGURES.get(source.status().state, _FIGURES["waiting"])
         metrics.source_state.labels(source.name).set(figure)

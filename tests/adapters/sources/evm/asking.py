@@ -1,6 +1,7 @@
 """Short ways to a node, a link or a client of a fake node."""
 
 import asyncio
+from collections import Counter
 
 from tests.adapters.sources.evm.fake_chain import CHAIN_ID, FakeNode
 
@@ -14,10 +15,15 @@ from swapstats.testing.manual_clock import ManualClock
 EVERYTHING = PoolSelection((), (), ())
 
 
-def asked(fake: FakeNode, selection: PoolSelection = EVERYTHING, host: str = "node") -> ChainNode:
+def asked(
+    fake: FakeNode,
+    selection: PoolSelection = EVERYTHING,
+    host: str = "node",
+    refused: Counter[str] | None = None,
+) -> ChainNode:
     """A node of `selection` that asks `fake`."""
     client = RpcClient(fake, Provider(f"http://{host}"), 5, lambda: 0.0, asyncio.sleep)
-    return ChainNode(client, selection.registry(), selection.addresses)
+    return ChainNode(client, selection.registry(), selection.addresses, refused)
 
 
 def link_to(fake: FakeNode, clock: ManualClock, host: str = "node", weight: int = 1) -> Link:

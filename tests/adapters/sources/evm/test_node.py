@@ -1,6 +1,7 @@
 """Questions to a node, and answers that are not believed."""
 
 import threading
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -140,6 +141,18 @@ async def test_logs_that_cannot_be_of_that_block_are_not_believed(change: dict[s
     block = fake.chain.canonical()[3]
     with pytest.raises(RpcGarbage):
         await asked(fake).logs_of([header_of(block)])
+
+
+async def test_logs_that_only_look_like_swaps_are_counted_and_the_first_is_shown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fake = Lying(fake_with_swaps().chain)
+    fake.change = {"data": "0x" + "00" * 32}
+    refused: Counter[str] = Counter()
+    (logs,) = await asked(fake, refused=refused).logs_of([header_of(fake.chain.canonical()[3])])
+    assert refused["data_length"] == len(logs.refused) > 0
+    shown = [record.getMessage() for record in caplog.records]
+    assert sum("data_length" in text for text in shown) == 1
 
 
 async def test_logs_of_other_blocks_are_not_believed_in_a_range() -> None:

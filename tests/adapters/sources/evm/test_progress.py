@@ -42,7 +42,7 @@ def test_new_blocks_and_reorgs_are_told() -> None:
 def test_figures_tell_reorgs_and_how_far_behind_it_is() -> None:
     clock = ManualClock()
     progress = Progress("polygon", clock)
-    assert progress.figures() == ChainFigures(0, 0, 0, 0)
+    assert progress.figures() == ChainFigures(0, 0, 0, 0, {})
     progress.catching_up(1_000, 3_000)
     progress.caught_up(1_500)
     assert progress.figures().blocks_left == 1_500
@@ -50,7 +50,7 @@ def test_figures_tell_reorgs_and_how_far_behind_it_is() -> None:
     progress.reorged(1)
     progress.advanced(3_010, 7)
     clock.advance(5_000)
-    assert progress.figures() == ChainFigures(2, 2, 7, 5_000)
+    assert progress.figures() == ChainFigures(2, 2, 7, 5_000, {})
 
 
 def test_troubles_are_told_beside_it() -> None:

@@ -1,7 +1,9 @@
 """Questions about a chain to one node; every answer is checked against what was asked."""
 
 import asyncio
+import logging
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -29,6 +31,9 @@ CALL_GAS: Final = hex(5_000_000)
 HASH: Final = re.compile(r"0x[0-9a-f]{64}")
 QUANTITY: Final = re.compile(r"0x[0-9a-f]{1,16}")
 TIME_S_MAX: Final = 1 << 40
+_log = logging.getLogger("swapstats.sources.evm")
+
+LOG_SHOWN_BYTES: Final = 500
 LOOP_BYTES_MAX: Final = 1 << 18
 """A larger list of logs is read in a thread: 5,000 swaps take some 50 ms."""
 
@@ -51,11 +56,17 @@ class ChainNode:
         client: carries calls.
         registry: events to ask for.
         addresses: contracts whose logs are asked for; empty = all.
+        refused: where logs that should have been swaps and are none are counted, by reason.
     """
 
     def __init__(
-        self, client: RpcClient, registry: Registry, addresses: Sequence[str] = ()
+        self,
+        client: RpcClient,
+        registry: Registry,
+        addresses: Sequence[str] = (),
+        refused: Counter[str] | None = None,
     ) -> None:
+        self._refused: Counter[str] = Counter() if refused is None else refused
         self._client = client
         self._registry = registry
         self._filter: dict[str, Any] = {"topics": [registry.topics()]}
@@ -183,6 +194,13 @@ class ChainNode:
         for refused in logs.refused:
             if refused.reason in NODE_FAULTS:
                 raise RpcGarbage(f"Expected logs of {self.host}, was one with {refused.reason}")
+            if refused.reason not in self._refused:
+                _log.warning(
+                    "a log of %s has the topic of a swap and is none (%s; more are only counted): "
+                    "%s %s", self.host, refused.reason, refused.detail,
+                    refused.raw[:LOG_SHOWN_BYTES].decode(errors="replace"),
+                )  # fmt: skip
+            self._refused[refused.reason] += 1
         places = [(one.block_number, one.log_index) for one in logs.swaps]
         if len(set(places)) != len(places):
             raise RpcGarbage(f"Expected each log of {self.host} once, was one twice")

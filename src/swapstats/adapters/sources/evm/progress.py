@@ -1,5 +1,7 @@
 """How far a collector is, in words and in figures."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,12 +24,14 @@ class ChainFigures:
         deepest: blocks that the deepest of them took back.
         blocks_left: blocks that are known to be there and not read yet.
         quiet_ms: how long there has been no new block.
+        refused: logs with the topic of a swap that are none, by reason, as often as they were read.
     """
 
     reorgs: int
     deepest: int
     blocks_left: int
     quiet_ms: int
+    refused: Mapping[str, int]
 
 
 class Progress:
@@ -36,9 +40,13 @@ class Progress:
     Args:
         chain: name of the chain.
         clock: monotonic clock.
+
+    Attributes:
+        refused: counted by those who read logs; see `ChainFigures`.
     """
 
     def __init__(self, chain: str, clock: Clock) -> None:
+        self.refused: Counter[str] = Counter()
         self._chain = chain
         self._clock = clock
         self._providers: Providers | None = None
@@ -106,7 +114,9 @@ class Progress:
 
     def figures(self) -> ChainFigures:
         """Put it in figures."""
-        return ChainFigures(self._reorgs, self._deepest, self._left, self.quiet_ms())
+        return ChainFigures(
+            self._reorgs, self._deepest, self._left, self.quiet_ms(), dict(self.refused)
+        )
 
     def status(self) -> SourceStatus:
         """Put it in words."""

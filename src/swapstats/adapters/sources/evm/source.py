@@ -131,7 +131,7 @@ class EvmSource:
                 lambda: self._clock.wall_ms() / 1_000,
                 self._sleep,
             )
-            node = ChainNode(client, registry, addresses)
+            node = ChainNode(client, registry, addresses, self._progress.refused)
             links.append(Link(provider, node, self._options.chain_id, self._clock, seed))
         return Providers(links)
 
