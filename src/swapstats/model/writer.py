@@ -19,6 +19,7 @@ class Writer:
         """Say that a newer owner has written already."""
         return (
             f"Expected epoch {newer_epoch} or a later one of {self.name} in {where}, was "
-            f"{self.epoch}: another process took over; if there is none, the epochs were lost or "
-            f"an older copy of them came back: delete {self.name} from {where}"
+            f"{self.epoch}: another process took over; if there is none, an older copy of the "
+            f"preprocessor's state came back: delete {self.name} from {where}, or start with "
+            f"--rebuild where it is a file"
         )

@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
+from swapstats.adapters.sources import demo as sources_demo
 from swapstats.adapters.sources.demo import DemoSource
 from swapstats.adapters.system_clock import SystemClock
 from swapstats.core.demo_market import SLICE_MS, DemoMarket
@@ -69,29 +70,38 @@ async def test_a_resume_anywhere_gives_the_same_stream() -> None:
     assert found == expected
 
 
-async def test_a_long_absence_is_left_out_and_told() -> None:
+@pytest.fixture
+def catch_up_ms(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A shorter span than that of five minutes, which takes long to make."""
+    monkeypatch.setattr(sources_demo, "CATCH_UP_MS", 10_000)
+    return sources_demo.CATCH_UP_MS
+
+
+async def test_a_long_absence_is_left_out_and_told(catch_up_ms: int) -> None:
     clock = PassingClock(NOW_MS)
     source = demo(clock)
     position = str(NOW_MS - 50 - 3_600_000)
     found, _ = await read(source, position, NOW_MS - 50)
-    assert found == slices(NOW_MS - 50 - 300_000, NOW_MS - 50)
+    assert found == slices(NOW_MS - 50 - catch_up_ms, NOW_MS - 50)
     assert "left out" in source.status().detail
     assert source.status().state == "live"
 
 
-async def test_a_short_absence_is_made_up_for() -> None:
+async def test_a_short_absence_is_made_up_for(catch_up_ms: int) -> None:
     clock = PassingClock(NOW_MS)
     source = demo(clock)
-    found, _ = await read(source, str(NOW_MS - 50 - 200_000), NOW_MS - 50)
-    assert found == slices(NOW_MS - 50 - 200_000, NOW_MS - 50)
+    began_ms = NOW_MS - 50 - (catch_up_ms - 1_000)
+    found, _ = await read(source, str(began_ms), NOW_MS - 50)
+    assert found == slices(began_ms, NOW_MS - 50)
     assert "left out" not in source.status().detail
 
 
-async def test_a_stop_within_the_prefill_leaves_nothing_out() -> None:
+async def test_a_stop_within_the_prefill_leaves_nothing_out(catch_up_ms: int) -> None:
     clock = PassingClock(NOW_MS)
-    source = demo(clock, 600_000)
-    found, _ = await read(source, str(NOW_MS - 50 - 800_000), NOW_MS - 50)
-    assert found == slices(NOW_MS - 50 - 800_000, NOW_MS - 50)
+    source = demo(clock, 20_000)
+    began_ms = NOW_MS - 50 - 20_000 - (catch_up_ms - 1_000)
+    found, _ = await read(source, str(began_ms), NOW_MS - 50)
+    assert found == slices(began_ms, NOW_MS - 50)
     assert "left out" not in source.status().detail
 
 
