@@ -1,81 +1,81 @@
 """From the bytes of an `eth_getLogs` answer to swaps. Pure, and never stopped by a log.
 
-answer ──> logs ──> event by topic0 ──> counts, hex, ranges ──> swaps, new pools
-                                                └──> refused, each with a reason
+answer ──> scanner ──> JSON of swaps, one typed decode ──> swaps
+              └──> logs it is not sure of ──> plain decoder ──> swaps, new pools, refused
 """
 
-from collections.abc import Sequence
-from operator import attrgetter
+import re
+from dataclasses import dataclass, field
+from heapq import merge
+from operator import itemgetter
 from typing import Final
 
 import msgspec
-from msgspec import structs
+import numpy as np
 
-from swapstats.core.evm.events import Event, PoolEvent, Reserves, SwapEvent, SyncEvent
-from swapstats.core.evm.logs import (
-    LOG_BYTES_SHOWN_MAX,
-    CreatedPool,
-    DecodedLogs,
-    DecodedSwap,
-    EvmLog,
-    RefusedLog,
-)
+from swapstats.core.evm import plain_decode
+from swapstats.core.evm.event_tables import EventTables
+from swapstats.core.evm.logs import DecodedLogs, DecodedSwap
 from swapstats.core.evm.registry import Registry
-from swapstats.core.evm.words import OutOfRange, hex_bytes, is_lower_hex, lower_hex, quantity
-from swapstats.errors import Rejected
-
-SHOWN_BYTES_MAX: Final = 200
-
-_REMOVED: Final = (
-    "Expected a log of the canonical chain, was one a node takes back: what left the chain is told "
-    "by block hashes, not by this flag"
+from swapstats.core.kernels.log_scan import (
+    AT,
+    BLOCKS,
+    DONE,
+    FOREIGN,
+    LAST_BLOCK,
+    LEFT,
+    LOGS,
+    OUT_BYTES,
+    STATE,
+    SWAPS,
+    SYNCS,
+    UNSURE,
+    scan_logs,
 )
+from swapstats.core.kernels.log_swaps import LIMBS
+from swapstats.core.kernels.log_texts import PLACES
+
+_MEMBER: Final = (
+    rb'(?:"(?:jsonrpc|id)"[ \t\r\n]*:[ \t\r\n]*(?:"[ !#-\[\]-~]*"|0|[1-9][0-9]{0,17}|null)'
+    rb'|"error"[ \t\r\n]*:[ \t\r\n]*null)[ \t\r\n]*'
+)
+_head: Final = re.compile(
+    rb"[ \t\r\n]*\{[ \t\r\n]*(?:" + _MEMBER + rb",[ \t\r\n]*)*"
+    rb'"result"[ \t\r\n]*:[ \t\r\n]*\['
+).match
+_tail: Final = re.compile(rb"[ \t\r\n]*(?:,[ \t\r\n]*" + _MEMBER + rb")*\}[ \t\r\n]*").fullmatch
+_list_head: Final = re.compile(rb"[ \t\r\n]*\[").match
+_list_tail: Final = re.compile(rb"[ \t\r\n]*").fullmatch
+_decode_swaps: Final = msgspec.json.Decoder(list[DecodedSwap]).decode
+
+SLICE_BYTES: Final = 1 << 16
+"""Swaps that are written before objects are made of them: they stay in the cache."""
+_SLICE_LOGS: Final = 1_024
 
 
-class _Answer(msgspec.Struct, frozen=True):
-    """A JSON-RPC answer whose logs are all of the right shape."""
+@dataclass(slots=True)
+class _Scanned:
+    """What the scanner made of an answer.
 
-    result: list[EvmLog] | None = None
-    error: object = None
+    Attributes:
+        body: JSON text that holds the list.
+        end: position after the list.
+        logs: how many there were.
+        syncs: of which only told reserves.
+        foreign: of other events.
+        swaps: as they came.
+        places: which log each swap was.
+        left: number, begin and end of logs for the plain decoder.
+    """
 
-
-class _LooseAnswer(msgspec.Struct, frozen=True):
-    """A JSON-RPC answer, its logs not looked at."""
-
-    result: list[msgspec.Raw]
-    error: object = None
-
-
-_decode_answer: Final = msgspec.json.Decoder(_Answer).decode
-_decode_loose_answer: Final = msgspec.json.Decoder(_LooseAnswer).decode
-_decode_log: Final = msgspec.json.Decoder(EvmLog).decode
-_encode: Final = msgspec.json.Encoder().encode
-
-
-_NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_REFUSING: Final = (ValueError, ArithmeticError, LookupError)
-_index: Final = attrgetter("index")
-
-_Meant = tuple[int, EvmLog, Event]
-"""Place within the answer, log, and the event it is meant to be."""
-_Told = dict[tuple[str, str, int], Reserves]
-"""Reserves by block hash, contract and log index."""
-
-
-class _Kinds(dict[str, Event | None]):
-    """Events by topic0, None for those of others; the first look at a topic0 ignores case."""
-
-    def __missing__(self, topic0: str) -> Event | None:
-        kind = self[topic0] = self.get(topic0.lower())
-        return kind
-
-
-class _Numbers(dict[str, int]):
-    """Numbers by their hex text: those of blocks and logs come again and again."""
-
-    def __missing__(self, text: str) -> int:
-        number = self[text] = quantity(text)
-        return number
+    body: bytes
+    end: int = 0
+    logs: int = 0
+    syncs: int = 0
+    foreign: int = 0
+    swaps: list[DecodedSwap] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    left: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 def decode_logs(body: bytes, registry: Registry) -> DecodedLogs:
@@ -89,191 +89,93 @@ def decode_logs(body: bytes, registry: Registry) -> DecodedLogs:
         Rejected: the answer as a whole is none: no JSON, cut off, an error or without a list. It
             says nothing about any log, and has to be asked for again.
     """
-    try:
-        answer = _decode_answer(body)
-    except (msgspec.ValidationError, UnicodeDecodeError):
-        return _decode_loosely(body, registry)
-    except _NO_JSON as error:
-        raise Rejected(f"Expected a JSON-RPC answer, was {_shown(body)}: {error}") from error
-    if answer.result is None or answer.error is not None:
-        raise Rejected(f"Expected a list of logs, was {_shown(body)}: ask again")
-    return decode_read(answer.result, registry)
+    head = _head(body)
+    if head:
+        scanned = _scan(body, head.end(), registry.tables)
+        if scanned is not None and _tail(body, scanned.end):
+            found = _with_left(scanned, registry)
+            if found is not None:
+                return found
+    return plain_decode.decode_logs(body, registry)
 
 
 def decode_list(result: bytes | msgspec.Raw, registry: Registry) -> DecodedLogs:
     """Decode the list of logs of an answer whose envelope was read already; see `decode_logs`."""
-    return decode_logs(b'{"result":' + bytes(result) + b"}", registry)
+    body = bytes(result)
+    head = _list_head(body)
+    if head:
+        scanned = _scan(body, head.end(), registry.tables)
+        if scanned is not None and _list_tail(body, scanned.end):
+            found = _with_left(scanned, registry)
+            if found is not None:
+                return found
+    return plain_decode.decode_logs(b'{"result":' + body + b"}", registry)
 
 
-def decode_read(logs: Sequence[EvmLog], registry: Registry) -> DecodedLogs:
-    """Decode logs that were read already, such as those of a subscription."""
-    return _decode(range(len(logs)), logs, registry, [])
+def _scan(body: bytes, at: int, tables: EventTables) -> _Scanned | None:
+    """Scan the list of logs that begins before `at`; None if the whole answer is not plain."""
+    found = _Scanned(body)
+    data = np.frombuffer(body, dtype=np.uint8)
+    state = np.zeros(STATE, dtype=np.int64)
+    state[AT], state[LAST_BLOCK] = at, -1
+    out = np.empty(SLICE_BYTES, dtype=np.uint8)
+    swaps, blocks = np.empty((2, _SLICE_LOGS), dtype=np.int64)
+    left = np.empty((_SLICE_LOGS, 3), dtype=np.int64)
+    places, limbs = np.empty(PLACES, dtype=np.int64), np.empty(LIMBS, dtype=np.uint64)
+    hashes: set[bytes] = set()
+    status = -1
+    while status != DONE:
+        status = scan_logs(
+            data,
+            tables.topics,
+            tables.events,
+            tables.emitters,
+            tables.venues,
+            state,
+            out,
+            swaps,
+            left,
+            blocks,
+            places,
+            limbs,
+        )
+        if status == UNSURE:
+            return None
+        if state[SWAPS]:
+            found.swaps += _decode_swaps(out[: state[OUT_BYTES]].data)
+            found.places += swaps[: state[SWAPS]].tolist()
+        if state[LEFT]:
+            found.left += left[: state[LEFT]].tolist()
+        for begin in blocks[: state[BLOCKS]].tolist():
+            block_hash = body[begin : begin + 64]
+            if block_hash in hashes:
+                return None
+            hashes.add(block_hash)
+    found.end, found.logs = int(state[AT]), int(state[LOGS])
+    found.syncs, found.foreign = int(state[SYNCS]), int(state[FOREIGN])
+    return found
 
 
-def _decode_loosely(body: bytes, registry: Registry) -> DecodedLogs:
-    """Decode an answer in which something has the wrong shape: log by log."""
-    try:
-        answer = _decode_loose_answer(body)
-    except _NO_JSON as error:
-        raise Rejected(f"Expected a list of logs, was {_shown(body)}: {error}") from error
-    if answer.error is not None:
-        raise Rejected(f"Expected a list of logs, was {_shown(body)}: ask again")
-    indexes, logs, refused = [], [], []
-    for index, raw in enumerate(answer.result):
-        try:
-            logs.append(_decode_log(raw))
-            indexes.append(index)
-        except _NO_JSON as error:
-            detail = f"Expected a log as eth_getLogs answers it: {error}"
-            refused.append(RefusedLog(index, "bad_shape", detail, bytes(raw)[:LOG_BYTES_SHOWN_MAX]))
-    return _decode(indexes, logs, registry, refused)
-
-
-def _decode(
-    indexes: Sequence[int], logs: Sequence[EvmLog], registry: Registry, refused: list[RefusedLog]
-) -> DecodedLogs:
-    """Decode logs of the right shape; `refused` holds those of the answer that were not."""
-    count = len(logs) + len(refused)
-    known = _Kinds(registry.kinds)
-    meant = [
-        (index, log, kind)
-        for index, log in zip(indexes, logs, strict=True)
-        if log.topics and (kind := known[log.topics[0]]) is not None
-    ]
-    good = _in_lower_case(_fitting(meant, refused), refused)
-    told, syncs = _reserves(good, refused)
-    numbers = _Numbers()
-    swaps: list[DecodedSwap] = []
-    created: list[CreatedPool] = []
-    for index, log, event in good:
-        try:
-            if type(event) is SwapEvent:
-                swaps.append(_swap(log, event, told, numbers))
-            elif type(event) is PoolEvent:
-                created.append(_pool(log, event, numbers))
-        except _REFUSING as error:
-            refused.append(_refused(index, log, _reason(error), str(error)))
-    refused.sort(key=_index)
-    return DecodedLogs(count, swaps, created, refused, syncs, len(logs) - len(meant))
-
-
-def _fitting(meant: Sequence[_Meant], refused: list[RefusedLog]) -> list[_Meant]:
-    """Keep the logs that have what their event asks for; refuse the others."""
-    good = []
-    for item in meant:
-        index, log, event = item
-        if log.removed:
-            refused.append(_refused(index, log, "removed", _REMOVED))
-        elif len(log.topics) != event.topics:
-            detail = f"Expected {event.topics} topics, was {len(log.topics)}"
-            refused.append(_refused(index, log, "topic_count", detail))
-        elif len(log.data) != 64 * event.words + 2:
-            detail = f"Expected {32 * event.words} bytes of data, was {len(log.data) / 2 - 1:g}"
-            refused.append(_refused(index, log, "data_length", detail))
-        elif event.emitters is not None and log.address.lower() not in event.emitters:
-            detail = (
-                f"Expected a contract known for {event.venue}, was {log.address}: name it in the "
-                "registry if it is genuine"
-            )
-            refused.append(_refused(index, log, "unknown_emitter", detail))
-        else:
-            good.append(item)
-    return good
-
-
-def _in_lower_case(meant: list[_Meant], refused: list[RefusedLog]) -> list[_Meant]:
-    """Make sure that addresses, hashes and topics are hex digits in lower case.
-
-    All at once, as nodes write them so; one by one where it does not hold.
-    """
-    words: list[str] = []
-    for _, log, _ in meant:
-        words += log.topics
-        words.append(log.block_hash)
-        words.append(log.transaction_hash)
-    if is_lower_hex(words, 66) and is_lower_hex([log.address for _, log, _ in meant], 42):
-        return meant
-    good = []
-    for index, log, event in meant:
-        try:
-            lowered = structs.replace(
-                log,
-                address=lower_hex(log.address),
-                topics=tuple(lower_hex(topic) for topic in log.topics),
-                block_hash=lower_hex(log.block_hash),
-                transaction_hash=lower_hex(log.transaction_hash),
-            )
-            good.append((index, lowered, event))
-        except ValueError as error:
-            refused.append(_refused(index, log, "bad_hex", str(error)))
-    return good
-
-
-def _reserves(good: Sequence[_Meant], refused: list[RefusedLog]) -> tuple[_Told, int]:
-    """Read all reserves before any swap, so that the order within the answer does not matter.
+def _with_left(scanned: _Scanned, registry: Registry) -> DecodedLogs | None:
+    """Add what the plain decoder makes of the logs left to it.
 
     Returns:
-        Reserves, and how many logs told some.
+        None if one of them is no JSON, or may have to do with the reserves of another log.
     """
-    told: _Told = {}
-    syncs = 0
-    for index, log, event in good:
-        if type(event) is not SyncEvent:
-            continue
-        try:
-            data = hex_bytes(log.data)
-            reserves = int.from_bytes(data[:32], "big"), int.from_bytes(data[32:], "big")
-            told[log.block_hash, log.address, quantity(log.log_index)] = reserves
-            syncs += 1
-        except ValueError as error:
-            refused.append(_refused(index, log, "bad_hex", str(error)))
-    return told, syncs
-
-
-def _swap(log: EvmLog, event: SwapEvent, told: _Told, numbers: _Numbers) -> DecodedSwap:
-    log_index = numbers[log.log_index]
-    reserves = None
-    if event.sync_topic0 is not None:
-        reserves = told.get((log.block_hash, log.address, log_index - 1))
-    pool, amount0, amount1, trader, depth0, depth1 = event.read(log, hex_bytes(log.data), reserves)
-    return DecodedSwap(
-        event.venue,
-        pool,
-        amount0,
-        amount1,
-        trader,
-        depth0,
-        depth1,
-        numbers[log.block_number],
-        log.block_hash,
-        log.transaction_hash,
-        log_index,
-    )
-
-
-def _pool(log: EvmLog, event: PoolEvent, numbers: _Numbers) -> CreatedPool:
-    pool, token0, token1 = event.read(log, hex_bytes(log.data))
-    return CreatedPool(
-        event.venue,
-        pool,
-        log.address,
-        token0,
-        token1,
-        numbers[log.block_number],
-        log.block_hash,
-        numbers[log.log_index],
-    )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OutOfRange):
-        return "out_of_range"
-    return "bad_hex" if isinstance(error, ValueError) else "not_readable"
-
-
-def _refused(index: int, log: EvmLog, reason: str, detail: str) -> RefusedLog:
-    return RefusedLog(index, reason, detail, _encode(log)[:LOG_BYTES_SHOWN_MAX])
-
-
-def _shown(body: bytes) -> str:
-    return repr(body[:SHOWN_BYTES_MAX])
+    swaps = scanned.swaps
+    if not scanned.left:
+        return DecodedLogs(scanned.logs, swaps, [], [], scanned.syncs, scanned.foreign)
+    raws = [(index, scanned.body[begin:end]) for index, begin, end in scanned.left]
+    read = plain_decode.decode_raws(raws, registry)
+    if read is None:
+        return None
+    found, places = read
+    if found.swaps:
+        both = merge(
+            zip(scanned.places, swaps, strict=True),
+            zip(places, found.swaps, strict=True),
+            key=itemgetter(0),
+        )
+        swaps = [swap for _, swap in both]
+    foreign = scanned.foreign + found.foreign
+    return DecodedLogs(scanned.logs, swaps, found.created, found.refused, scanned.syncs, foreign)

@@ -7,6 +7,7 @@ on the chain are checked and read for all events alike in `decode.py`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from swapstats.core.evm.logs import EvmLog
 
@@ -15,6 +16,17 @@ SwapFacts = tuple[str, int, int, str | None, int | None, int | None]
 """Pool, amount0, amount1 (the pool's view: > 0 came in), trader, depth0, depth1."""
 PoolFacts = tuple[str, str, str]
 """Pool, token0, token1."""
+
+
+class Layout(Enum):
+    """What the topics and words of a swap mean, where the fast scanner knows it.
+
+    A layout stands for one of the readers there are, and has to come out as that one does.
+    """
+
+    V2 = "uniswap_v2.read_swap"
+    CONCENTRATED = "uniswap_v3.read_swap"
+    CONCENTRATED_SWAPPER = "uniswap_v4.read_swap"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +43,7 @@ class SwapEvent:
         emitters: the only contracts whose logs count; None = any.
         sync_topic0: topic0 of a log with the pool's two reserves as its only words, which the same
             contract writes right before each swap; None = there is none.
+        layout: the one `read` reads, if the fast scanner knows it; None = leave it to `read`.
     """
 
     topic0: str
@@ -40,6 +53,7 @@ class SwapEvent:
     read: Callable[[EvmLog, bytes, Reserves | None], SwapFacts]
     emitters: frozenset[str] | None = None
     sync_topic0: str | None = None
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ class EvmLog(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     removed: bool = False
 
 
-class DecodedSwap(msgspec.Struct, frozen=True, gc=False):
+class DecodedSwap(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One swap as its log says, before its tokens are known.
 
     Attributes:

@@ -7,10 +7,11 @@ tests/core/evm/test_registry.py holds an example from A to Z.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from swapstats.core.evm import uniswap_v2, uniswap_v3, uniswap_v4
+from swapstats.core.evm.event_tables import EventTables
 from swapstats.core.evm.events import Event, PoolEvent, SwapEvent, SyncEvent
 from swapstats.errors import UsageError
 
@@ -23,9 +24,15 @@ class Registry:
 
     Attributes:
         kinds: topic0 -> event.
+        tables: the same for the fast scanner.
     """
 
     kinds: Mapping[str, Event]
+    tables: EventTables = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the tables."""
+        object.__setattr__(self, "tables", EventTables.of(self.kinds))
 
     def with_events(self, *events: SwapEvent | PoolEvent) -> "Registry":
         """Make a registry that knows `events` as well.

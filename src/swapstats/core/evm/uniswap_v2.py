@@ -13,7 +13,14 @@ pair measured.
 from struct import Struct
 from typing import Final
 
-from swapstats.core.evm.events import PoolEvent, PoolFacts, Reserves, SwapEvent, SwapFacts
+from swapstats.core.evm.events import (
+    Layout,
+    PoolEvent,
+    PoolFacts,
+    Reserves,
+    SwapEvent,
+    SwapFacts,
+)
 from swapstats.core.evm.logs import EvmLog
 from swapstats.core.evm.words import OutOfRange, address_in, address_of
 
@@ -45,6 +52,7 @@ SWAP: Final = SwapEvent(
     topics=3,
     words=4,
     read=read_swap,
+    layout=Layout.V2,
     sync_topic0=SYNC_TOPIC0,
 )
 POOL: Final = PoolEvent(

@@ -11,7 +11,14 @@ Amounts are the pool's view; price and liquidity are those after the swap.
 from typing import Final
 
 from swapstats.core.evm.concentrated import read_concentrated
-from swapstats.core.evm.events import PoolEvent, PoolFacts, Reserves, SwapEvent, SwapFacts
+from swapstats.core.evm.events import (
+    Layout,
+    PoolEvent,
+    PoolFacts,
+    Reserves,
+    SwapEvent,
+    SwapFacts,
+)
 from swapstats.core.evm.logs import EvmLog
 from swapstats.core.evm.words import address_in, address_of
 
@@ -36,6 +43,7 @@ SWAP: Final = SwapEvent(
     topics=3,
     words=5,
     read=read_swap,
+    layout=Layout.CONCENTRATED,
 )
 POOL: Final = PoolEvent(
     topic0="0x783cca1c0412dd0d695e784568c96da2e9c22ff989357a2e8b1d9b2b4e6b7118",

@@ -15,7 +15,14 @@ from types import MappingProxyType
 from typing import Final
 
 from swapstats.core.evm.concentrated import read_concentrated
-from swapstats.core.evm.events import PoolEvent, PoolFacts, Reserves, SwapEvent, SwapFacts
+from swapstats.core.evm.events import (
+    Layout,
+    PoolEvent,
+    PoolFacts,
+    Reserves,
+    SwapEvent,
+    SwapFacts,
+)
 from swapstats.core.evm.logs import EvmLog
 from swapstats.core.evm.words import OutOfRange, address_of
 
@@ -61,6 +68,7 @@ def swap_event(managers: Collection[str]) -> SwapEvent:
         topics=3,
         words=6,
         read=read_swap,
+        layout=Layout.CONCENTRATED_SWAPPER,
         emitters=frozenset(address.lower() for address in managers),
     )
 
