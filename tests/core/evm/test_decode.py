@@ -24,8 +24,8 @@ from tests.core.evm.made_logs import (
 )
 
 from swapstats.core.evm.decode import decode_list, decode_logs
-from swapstats.core.evm.plain_decode import decode_read
 from swapstats.core.evm.logs import LOG_BYTES_SHOWN_MAX, DecodedLogs, DecodedSwap, EvmLog
+from swapstats.core.evm.plain_decode import decode_read
 from swapstats.core.evm.registry import standard_registry
 from swapstats.errors import Rejected
 

@@ -1,14 +1,13 @@
 """The fast scanner: what it takes, it reads as the plain decoder does, and reads no further."""
 
-import ctypes
 import json
-import mmap
 from itertools import product
 from random import Random
 
 import numpy as np
 import pytest
 from tests.core.kernels.batches import T0_MS, swap
+from tests.core.kernels.guarded_pages import guarded
 from tests.core.kernels.scanning import AHEAD_MS, accepted, row_of, scanned
 
 from swapstats.core.kernels import scan as compiled
@@ -26,8 +25,6 @@ from swapstats.testing.wire_streams import (
 
 PLAIN = swap(1, event_id="event", token_symbol="TTT", chain_id=1, tx_hash="0xab", log_index=3)
 ODD = b'"\\{}[],:.-+eE0123456789 \n\t\x00\x1f\x7f\x80\xc3\xff'
-LIBC = ctypes.CDLL(None, use_errno=True)
-PROT_NONE, PROT_ALL = 0, mmap.PROT_READ | mmap.PROT_WRITE
 
 
 def mutated(rng: Random, message: bytes) -> bytes:
@@ -207,24 +204,14 @@ def around(field: str, text: bytes) -> bytes:
 
 
 def test_nothing_is_read_outside_of_the_buffer() -> None:
-    """Every cut of a message between two pages that may not be touched: a read would crash."""
-    size = mmap.PAGESIZE
-    memory = mmap.mmap(-1, 3 * size)
-    first = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    """Every cut of a message between two pages that may not be touched."""
     message = around("x", b"0123456789abcdef") + b"\n"
-    for page in (0, 2):
-        assert LIBC.mprotect(ctypes.c_void_p(first + page * size), size, PROT_NONE) == 0
-    try:
+    with guarded() as lay:
         for count in range(len(message) + 1):
-            for start in (size, 2 * size - count):
-                memory[start : start + count] = message[:count]
-                cut = np.frombuffer(memory, dtype=np.uint8, count=count, offset=start)
-                cut.flags.writeable = False
+            for at_end in (False, True):
+                cut = lay(message[:count], at_end)
                 left, _ = scanned(compiled.scan, cut, np.array([0, count]))
                 assert left == (count < len(message) - 1)
-    finally:
-        for page in (0, 2):
-            LIBC.mprotect(ctypes.c_void_p(first + page * size), size, PROT_ALL)
 
 
 def test_what_stands_behind_a_message_is_not_read() -> None:

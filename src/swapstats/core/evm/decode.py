@@ -26,6 +26,7 @@ from swapstats.core.kernels.log_scan import (
     LEFT,
     LOGS,
     OUT_BYTES,
+    PLACE_COUNT,
     STATE,
     SWAPS,
     SYNCS,
@@ -33,7 +34,6 @@ from swapstats.core.kernels.log_scan import (
     scan_logs,
 )
 from swapstats.core.kernels.log_swaps import LIMBS
-from swapstats.core.kernels.log_texts import PLACES
 
 _MEMBER: Final = (
     rb'(?:"(?:jsonrpc|id)"[ \t\r\n]*:[ \t\r\n]*(?:"[ !#-\[\]-~]*"|0|[1-9][0-9]{0,17}|null)'
@@ -121,7 +121,7 @@ def _scan(body: bytes, at: int, tables: EventTables) -> _Scanned | None:
     out = np.empty(SLICE_BYTES, dtype=np.uint8)
     swaps, blocks = np.empty((2, _SLICE_LOGS), dtype=np.int64)
     left = np.empty((_SLICE_LOGS, 3), dtype=np.int64)
-    places, limbs = np.empty(PLACES, dtype=np.int64), np.empty(LIMBS, dtype=np.uint64)
+    places, limbs = np.empty(PLACE_COUNT, dtype=np.int64), np.empty(LIMBS, dtype=np.uint64)
     hashes: set[bytes] = set()
     status = -1
     while status != DONE:

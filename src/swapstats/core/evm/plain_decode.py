@@ -50,6 +50,7 @@ class _LooseAnswer(msgspec.Struct, frozen=True):
 
 _decode_answer: Final = msgspec.json.Decoder(_Answer).decode
 _decode_loose_answer: Final = msgspec.json.Decoder(_LooseAnswer).decode
+_check_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_log: Final = msgspec.json.Decoder(EvmLog).decode
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -127,10 +128,10 @@ def decode_raws(
         try:
             logs.append(_decode_log(raw))
             indexes.append(index)
-        except msgspec.ValidationError as error:
+        except _NO_JSON as error:
+            if not _is_json(raw):
+                return None
             refused.append(_unshaped(index, raw, error))
-        except _NO_JSON:
-            return None
     meant = _meant(indexes, logs, registry)
     if any(_is_told(event) for _, _, event in _fitting(meant, [])):
         return None
@@ -138,6 +139,14 @@ def decode_raws(
     bad = {one.index for one in found.refused}
     swaps = [index for index, _, event in meant if type(event) is SwapEvent and index not in bad]
     return found, swaps
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        _check_json(raw)
+    except _NO_JSON:
+        return False
+    return True
 
 
 def _is_told(event: Event) -> bool:

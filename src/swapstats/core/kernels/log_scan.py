@@ -20,6 +20,7 @@ from swapstats.core.kernels.log_texts import (
     DATA,
     DATA_DIGITS,
     LOG_INDEX,
+    PLACES,
     TOPIC0,
     TOPICS,
     read_log,
@@ -53,6 +54,8 @@ STATE = 14
 LAYOUT, TOPIC_COUNT, WORD_COUNT, ASKS_EMITTER, FIRST_EMITTER, END_EMITTER, VENUE_COUNT = range(7)
 """Columns of an event."""
 EVENT_COLUMNS = 7
+PLACE_COUNT = PLACES
+"""Room for the places of a log."""
 MORE, DONE, UNSURE = 0, 1, 2
 _OPEN, _OPEN_LIST, _CLOSE_LIST = 123, 91, 93
 
@@ -176,7 +179,7 @@ def scan_logs(
         swaps: int64[...], out: which log of the answer each swap was.
         left: int64[..., 3], out: number, begin and end of logs for the plain decoder.
         blocks: int64[...], out: where the hash of each block that began is.
-        places: int64[PLACES], for its own use.
+        places: int64[PLACE_COUNT], for its own use.
         n: uint64[LIMBS], for its own use.
 
     Returns:

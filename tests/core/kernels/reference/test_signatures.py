@@ -17,6 +17,8 @@ MODULES = (
     "dedup",
     "fate",
     "intern",
+    "log_scan",
+    "log_swaps",
     "records",
     "rolling",
     "scan",
