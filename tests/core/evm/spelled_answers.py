@@ -73,7 +73,8 @@ def _up_to(rng: Random, bits: int) -> int:
     """Of any size; rarely one too large."""
     if rng.random() < 0.02:
         return int(2**bits % 2**256)
-    return rng.choice((0, 1, 2**bits - 1, 2**96, rng.getrandbits(rng.randint(1, bits)))) % 2**bits
+    size = rng.getrandbits(rng.randint(1, bits))
+    return int(rng.choice((0, 1, 2**bits - 1, 2**96, size)) % 2**bits)
 
 
 def _signed(rng: Random, bits: int) -> int:
@@ -136,7 +137,9 @@ def oddly(rng: Random, value: Any) -> str:
         if rng.random() < 0.5:
             rng.shuffle(items)
         for _ in range(rng.choice((0, 0, 1, 2))):
-            extra = rng.choice((0, 7, -1, 1e300, 10**40, None, True, "x", "\u00e9", [1], {"b": {}}))
+            extra: Any = rng.choice(
+                (0, 7, -1, 1e300, 10**40, None, True, "x", "\u00e9", [1], {"b": {}})
+            )
             name = rng.choice(("blockTimestamp", "x", "", "topic", "dataa", "logIndexx"))
             items.insert(rng.randrange(len(items) + 1), (name, extra))
         if items and rng.random() < 0.1:
