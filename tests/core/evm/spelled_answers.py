@@ -45,7 +45,7 @@ def some_logs(rng: Random, swaps: int) -> list[Log]:
 
 def _one(rng: Random, place: dict[str, Any]) -> list[Log]:
     kind = rng.randrange(9)
-    amounts = [_signed(rng, 256), _signed(rng, 256)]
+    amounts = _signed(rng, 256), _signed(rng, 256)
     state = _up_to(rng, 160), _up_to(rng, 128), _signed(rng, 24)
     if kind <= 3:
         swap = v2_swap(*(_up_to(rng, 255) for _ in range(4)), **place)
@@ -56,7 +56,7 @@ def _one(rng: Random, place: dict[str, Any]) -> list[Log]:
     if kind == 4:
         return [v3_swap(*amounts, *state, **place)]
     if kind == 5:
-        amounts = [_signed(rng, 128), _signed(rng, 128)]
+        amounts = _signed(rng, 128), _signed(rng, 128)
         place["address"] = MANAGER if rng.random() < 0.9 else SENDER
         return [v4_swap(*amounts, *state, fee=_up_to(rng, 24), **place)]
     if kind == 6:
@@ -79,10 +79,10 @@ def _up_to(rng: Random, bits: int) -> int:
 
 def _signed(rng: Random, bits: int) -> int:
     if rng.random() < 0.02 and bits < 256:
-        return rng.choice((2 ** (bits - 1), -(2 ** (bits - 1)) - 1))
+        return int(rng.choice((2 ** (bits - 1), -(2 ** (bits - 1)) - 1)))
     edge = rng.choice((0, -1, 2 ** (bits - 1) - 1, -(2 ** (bits - 1))))
     size = rng.getrandbits(rng.randint(1, bits - 1))
-    return rng.choice((edge, size, -size))
+    return int(rng.choice((edge, size, -size)))
 
 
 VALUES: list[Any] = [
