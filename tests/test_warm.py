@@ -38,6 +38,12 @@ replay_command(lines, data_dir=data_dir, report=data_dir / "report.json")
 replay_command(lines, data_dir=data_dir, report=data_dir / "again.json")
 stats_command("BTC", data_dir=data_dir)
 audit_command(data_dir=data_dir)
+from swapstats.core.evm.decode import decode_list, decode_logs
+from swapstats.core.evm.registry import standard_registry
+from swapstats.roles.bench.evm_answers import MANAGER, PROTOCOLS, make_answers
+(body,) = make_answers("warm", PROTOCOLS, 1, 50).bodies
+assert len(decode_logs(body, standard_registry([MANAGER])).swaps) == 50
+assert decode_list(b"[{}]", standard_registry([MANAGER])).logs == 1
 print(json.dumps([before, compiled()]))
 """
 

@@ -1,7 +1,8 @@
 """Compile every kernel once, so that the first start is as quick as the next.
 
 The compiler keeps its results on disk (see `swapstats.__init__`); this runs the engine over a
-second of the demo market, which calls every kernel with the types production uses.
+second of the demo market and an answer without logs, which calls every kernel with the types
+production uses.
 """
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from swapstats.core.column_recount import ColumnRecount
 from swapstats.core.decode import choose_partitions, partition_of_key
 from swapstats.core.demo_market import DemoMarket
+from swapstats.core.evm.decode import decode_logs
+from swapstats.core.evm.registry import standard_registry
 from swapstats.core.hash_key import HashKey
 from swapstats.core.shard import Shard
 from swapstats.core.shard_config import ShardConfig
@@ -23,6 +26,7 @@ _DECODED_PLAINLY = (
     rb'"amount_token":"1","event_time":1767225600000}'
 )
 """Escapes are left to the plain decoder, which calls kernels of its own."""
+_NO_LOGS = b'{"jsonrpc":"2.0","id":1,"result":[]}'
 
 
 def warm() -> None:
@@ -56,6 +60,7 @@ def warm() -> None:
     recount = ColumnRecount(spec, _START_MS, key, None, 0, refuses_late=False)
     recount.feed(batch)
     recount.windows()
+    decode_logs(_NO_LOGS, standard_registry())
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Rates of decoding the logs of EVM chains, against typed JSON decoding of the same bytes.
 
 The floor is one msgspec decode of an answer to a list of logs, hex text left as it is, the list
-thrown away: whoever reads logs in Python cannot be quicker. Floor and decoding run in turns over
-the same answers. Times are processor time of this thread.
+thrown away: what it costs to have the logs as objects, before a number is read. Floor and decoding
+run in turns over the same answers. Times are processor time of this thread.
 """
 
 import time
