@@ -2,7 +2,7 @@
 
 A further protocol is one file with a `SwapEvent`: which logs are meant, and how their topics and
 data become pool, amounts and depth. Counts of topics and words, emitters, hex digits and the place
-on the chain are checked and read for all events alike in `decode.py`.
+on the chain are checked and read for all events alike in `plain_decode.py`.
 """
 
 from collections.abc import Callable

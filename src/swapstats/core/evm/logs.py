@@ -1,6 +1,6 @@
 """A log of an EVM chain as nodes answer it, and what it is decoded to.
 
-Hex text stays hex text until `decode.py` reads it: an answer may hold a million logs.
+Hex text stays hex text until `plain_decode.py` reads it: an answer may hold a million logs.
 """
 
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ _is_quantity: Final = re.compile(r"0x[0-9a-fA-F]+").fullmatch
 
 
 class OutOfRange(ValueError):
-    """A word is no value of its type; raised by readers of events, caught by `decode.py`."""
+    """A word is no value of its type; raised by readers of events, caught by `plain_decode.py`."""
 
 
 def address_of(topic: str, other: str = _ADDRESS_PAD) -> str:
