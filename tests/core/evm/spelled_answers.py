@@ -52,7 +52,10 @@ def _one(rng: Random, place: dict[str, Any]) -> list[Log]:
         if kind == 3:
             return [swap]
         reserves = _up_to(rng, 256), _up_to(rng, 256)
-        return [v2_sync(*reserves, **place), swap | {"logIndex": hex(place["index"] + 1)}]
+        sync = v2_sync(*reserves, **place)
+        if rng.random() < 0.1:
+            sync["address"] = SENDER
+        return [sync, swap | {"logIndex": hex(place["index"] + 1)}]
     if kind == 4:
         return [v3_swap(*amounts, *state, **place)]
     if kind == 5:
