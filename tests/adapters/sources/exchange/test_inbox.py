@@ -6,7 +6,7 @@ from swapstats.adapters.sources.exchange.inbox import Inbox, Run
 
 
 def test_frames_come_out_in_runs_of_their_connection() -> None:
-    one = Inbox(10)
+    one = Inbox(10, 1 << 20)
     for number, frame in [(1, b"a"), (1, b"b"), (2, b"c"), (1, b"d")]:
         assert one.put(number, [frame])
     one.end(1)
@@ -16,7 +16,7 @@ def test_frames_come_out_in_runs_of_their_connection() -> None:
 
 
 async def test_a_full_inbox_takes_nothing_until_half_of_it_is_gone() -> None:
-    one = Inbox(4)
+    one = Inbox(4, 1 << 20)
     assert [one.put(1, [b"x"]) for _ in range(5)] == [True] * 4 + [False]
     one.end(1)
     waiting = asyncio.create_task(one.wait_for_room())
@@ -29,7 +29,7 @@ async def test_a_full_inbox_takes_nothing_until_half_of_it_is_gone() -> None:
 
 
 async def test_news_wake_whoever_waits() -> None:
-    one = Inbox(4)
+    one = Inbox(4, 1 << 20)
     await one.wait_for_news(1)
     waiting = asyncio.create_task(one.wait_for_news(60_000))
     await asyncio.sleep(0)
@@ -40,7 +40,7 @@ async def test_news_wake_whoever_waits() -> None:
 
 
 def test_of_many_frames_as_many_are_taken_as_there_is_room_for() -> None:
-    one = Inbox(3)
+    one = Inbox(3, 1 << 20)
     assert one.put(1, [b"a", b"b"])
     assert not one.put(2, [b"c", b"d"])
     assert not one.put(2, [b"d"])

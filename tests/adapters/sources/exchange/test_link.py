@@ -56,7 +56,7 @@ async def linked(
 
 
 async def test_frames_come_as_bytes_and_then_the_end() -> None:
-    inbox = Inbox(10)
+    inbox = Inbox(10, 1 << 20)
     async with linked(["one", "binary", "close"], inbox) as (link, _):
         await link.ended.wait()
         assert link.heard.is_set()
@@ -65,7 +65,7 @@ async def test_frames_come_as_bytes_and_then_the_end() -> None:
 
 
 async def test_a_cut_is_an_end() -> None:
-    inbox = Inbox(10)
+    inbox = Inbox(10, 1 << 20)
     async with linked(["abort"], inbox) as (link, _):
         await link.ended.wait()
         assert not link.heard.is_set()
@@ -73,7 +73,7 @@ async def test_a_cut_is_an_end() -> None:
 
 
 async def test_no_room_ends_it_after_what_there_was_room_for() -> None:
-    inbox = Inbox(2)
+    inbox = Inbox(2, 1 << 20)
     async with linked(["a", "b", "c", "d"], inbox) as (link, _):
         await link.ended.wait()
         assert link.overflowed
@@ -82,7 +82,7 @@ async def test_no_room_ends_it_after_what_there_was_room_for() -> None:
 
 
 async def test_a_close_keeps_what_was_read() -> None:
-    inbox = Inbox(10)
+    inbox = Inbox(10, 1 << 20)
     async with linked(["a"], inbox) as (link, _):
         await link.heard.wait()
         await link.close("enough")
@@ -92,7 +92,7 @@ async def test_a_close_keeps_what_was_read() -> None:
 
 async def test_texts_are_sent_first_and_pings_afterwards() -> None:
     facts = replace(SPOT_FACTS, ping="ping", ping_ms=1)
-    async with linked([], Inbox(10), facts, ("subscribe",)) as (_, heard):
+    async with linked([], Inbox(10, 1 << 20), facts, ("subscribe",)) as (_, heard):
         async with asyncio.timeout(20):
             while len(heard) < 3:
                 await asyncio.sleep(0)
@@ -108,7 +108,7 @@ async def test_a_refusal_is_told_by_its_status() -> None:
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    link = Link(7, Opening(""), SPOT_FACTS, Inbox(1), SystemClock(), Pace(1))
+    link = Link(7, Opening(""), SPOT_FACTS, Inbox(1, 1 << 20), SystemClock(), Pace(1))
     try:
         with pytest.raises(OSError, match="HTTP 403"):
             await open_link(link, f"ws://127.0.0.1:{runner.addresses[0][1]}/", 10_000)
@@ -117,7 +117,7 @@ async def test_a_refusal_is_told_by_its_status() -> None:
 
 
 async def test_nobody_there() -> None:
-    link = Link(7, Opening(""), SPOT_FACTS, Inbox(1), SystemClock(), Pace(1))
+    link = Link(7, Opening(""), SPOT_FACTS, Inbox(1, 1 << 20), SystemClock(), Pace(1))
     with pytest.raises(OSError, match=r"refused|failed"):
         await open_link(link, "ws://127.0.0.1:1/", 2_000)
     assert not link.was_opened

@@ -165,12 +165,13 @@ class Link(WSListener):
         self._wave = []
         self.last_frame_ms = self._clock.monotonic_ms()
         self.heard.set()
-        if not self._inbox.put(self.number, wave):
+        pace = self._pace
+        if not self._inbox.put(self.number, wave, wakes=not pace.is_resting):
             self.overflowed = True
             self._end(NOT_TAKEN)
             transport.disconnect(graceful=False)
         else:
-            self._pace.rest(self._socket)
+            pace.rest(self._socket)
 
     def _joined(self, frame: WSFrame) -> bytes | None:
         """Keep a piece of a message; the whole, once its last piece came."""
