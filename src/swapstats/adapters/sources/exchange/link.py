@@ -164,9 +164,10 @@ class Link(WSListener):
             return
         self._wave = []
         self.last_frame_ms = self._clock.monotonic_ms()
-        self.heard.set()
         pace = self._pace
-        if not self._inbox.put(self.number, wave, wakes=not pace.is_resting):
+        wakes = not pace.is_resting or not self.heard.is_set()  # the first may show a gap
+        self.heard.set()
+        if not self._inbox.put(self.number, wave, wakes=wakes):
             self.overflowed = True
             self._end(NOT_TAKEN)
             transport.disconnect(graceful=False)
