@@ -130,6 +130,15 @@ class SourceSettings:
         bounds=(1, 10_000_000),
         unit="trades",
     )
+    exchange_batch_ms: int = key(
+        "exchange_batch",
+        SPAN,
+        "100ms",
+        "A connection to an exchange rests so long after each read, and what comes meanwhile is "
+        "one batch: no trade waits longer, one after a quiet time not at all. Shorter costs more "
+        "processor time a trade.",
+        bounds=(0, SECOND_MS),
+    )
     demo: DemoSource = field(default_factory=DemoSource)
     binance: BinanceSource = field(default_factory=BinanceSource)
     binance_usdm: BinanceUsdmSource = field(default_factory=BinanceUsdmSource)

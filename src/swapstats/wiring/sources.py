@@ -108,7 +108,9 @@ def _exchange(name: str, symbols: Sequence[str], settings: SourceSettings, clock
     from swapstats.adapters.sources.exchange.open import exchange_source
     from swapstats.adapters.sources.exchange.options import Options
 
-    options = Options(backfill_trades_max=settings.backfill_trades_max)
+    options = Options(
+        backfill_trades_max=settings.backfill_trades_max, batch_ms=settings.exchange_batch_ms
+    )
     if name not in {"binance", "binance-usdm"}:
         return exchange_source(name, symbols, clock, options=options)
     usdm = settings.binance_usdm

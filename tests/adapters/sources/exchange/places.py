@@ -37,6 +37,7 @@ QUICK = Options(
     backoff_ms_max=100,
     gap_patience_ms=20,
     connect_ms_max=2_000,
+    batch_ms=20,
 )
 TIMEOUT_S = 200.0
 

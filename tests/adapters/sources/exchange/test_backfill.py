@@ -22,7 +22,7 @@ class Asking:
     """A feed and its backfill, told the time by the test."""
 
     def __init__(self, exchange: ReplayExchange, http: aiohttp.ClientSession) -> None:
-        venue, inbox = spot(exchange), Inbox(10)
+        venue, inbox = spot(exchange), Inbox(10, 1 << 20)
         clock = self.clock = ManualClock()
         self.stalls: list[tuple[str, bool]] = []
         self.feed = Feed(venue, {"BTCUSDT": SPOT_MARKETS["BTCUSDT"]}, None, QUICK, 0)

@@ -39,7 +39,7 @@ async def running(
 
 async def test_a_line_that_is_dropped_connects_again() -> None:
     async with played(made(10)).serving() as exchange:
-        async with running(exchange, Inbox(100)) as (line, feed):
+        async with running(exchange, Inbox(100, 1 << 20)) as (line, feed):
             await eventually_async(lambda: line.is_live, 10_000, "a connection")
             line.drop("the test wants another")
             await eventually_async(lambda: feed.counts.connections == 2, 10_000, "another")
@@ -49,7 +49,7 @@ async def test_a_line_that_is_dropped_connects_again() -> None:
 
 
 async def test_a_line_waits_for_room_before_it_connects_again() -> None:
-    inbox = Inbox(10)
+    inbox = Inbox(10, 1 << 20)
     async with (
         played(made(500)).serving() as exchange,
         running(exchange, inbox) as (line, feed),
@@ -66,7 +66,7 @@ async def test_nothing_to_drop() -> None:
     exchange = played([])
     async with exchange.serving():
         pass
-    async with running(exchange, Inbox(10)) as (line, _):
+    async with running(exchange, Inbox(10, 1 << 20)) as (line, _):
         line.drop("nothing")
         await eventually_async(
             lambda: "cannot be reached" in line.detail, 10_000, "an exchange that is away"

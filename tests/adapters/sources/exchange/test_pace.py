@@ -44,7 +44,28 @@ async def test_a_closed_one_does_not_keep_others_from_reading_on() -> None:
     assert other.set == [REST_BYTES_MAX, 1]
 
 
+async def test_a_rest_ends_for_all_and_says_so() -> None:
+    one, other = Options(), Options()
+    ends: list[list[int]] = []
+    over = asyncio.Event()
+
+    def on_end() -> None:
+        ends.append([one.set[-1], other.set[-1]])
+        over.set()
+
+    pace = Pace(1, on_end)
+    assert not pace.is_resting
+    pace.rest(one)
+    pace.rest(other)
+    assert pace.is_resting
+    await over.wait()
+    assert ends == [[1, 1]]
+    assert not pace.is_resting
+
+
 async def test_no_rest() -> None:
     one = Options()
-    Pace(0).rest(one)
+    pace = Pace(0)
+    pace.rest(one)
     assert one.set == []
+    assert not pace.is_resting

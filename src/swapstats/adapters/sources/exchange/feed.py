@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
 from swapstats.adapters.sources.exchange.gap import Gap, Hole, Step
 from swapstats.adapters.sources.exchange.hole_notes import HOLES_KEPT, hole_note, read_holes
@@ -30,7 +31,7 @@ from swapstats.ports.source import NO_NOTES, SourceBatch
 
 NOTES_MAX = 100
 
-_encode = msgspec.json.Encoder().encode
+_encode_into = msgspec.json.Encoder().encode_into
 
 
 @dataclass(slots=True)
@@ -211,11 +212,11 @@ class Feed:
         """Take what is ready, with the position after it."""
         if not self._ready:
             return None
-        messages = [self._message(trade) for trade in self._ready]
-        self.counts.trades += len(messages)
+        block = self._block()
+        self.counts.trades += len(self._ready)
         self._ready.clear()
         notes, self._hole_notes = self._hole_notes, {}
-        return SourceBatch(MessageBlock.of(messages), self._position_text(), notes)
+        return SourceBatch(block, self._position_text(), notes)
 
     def take_notes(self) -> list[str]:
         """What is worth a log line since the last call, NOTES_MAX sentences at most."""
@@ -236,11 +237,15 @@ class Feed:
             waiting_trades_max=options.waiting_trades_max,
         )
 
-    def _message(self, trade: VenueTrade) -> bytes:
-        market = self._markets[trade.market]
-        return _encode(
-            ExchangeTrade(
-                venue=self._position.venue,
+    def _block(self) -> MessageBlock:
+        """Write what is ready as raw events, end to end."""
+        venue, markets = self._position.venue, self._markets
+        buffer = bytearray()
+        bounds = [0]
+        for trade in self._ready:
+            market = markets[trade.market]
+            raw = ExchangeTrade(
+                venue=venue,
                 market=trade.market,
                 trade_id=trade.trade_id,
                 base=market.base,
@@ -251,7 +256,9 @@ class Feed:
                 side=trade.side,
                 event_time=trade.time_ms,
             )
-        )
+            _encode_into(raw, buffer, bounds[-1])
+            bounds.append(len(buffer))
+        return MessageBlock(np.frombuffer(buffer, dtype=np.uint8), np.array(bounds, dtype=np.int64))
 
     def _position_text(self) -> str:
         for symbol in self._moved:

@@ -134,13 +134,14 @@ class Line:
             await open_link(link, opening.url, self._options.connect_ms_max)
         except OSError as error:
             self.detail = f"{title} cannot be reached: {words(error)}"
+            self.is_live = self._link is not None
             _log.warning("%s", self.detail)
             return None
-        self.is_live = True
         _log.info("Connected to %s for %s markets", title, len(self.markets))
         return link
 
     def _connected(self) -> None:
+        self.is_live = True
         self._feed.connected(self.markets, self._clock.monotonic_ms())
 
     async def _give_up(self, link: Link) -> None:

@@ -164,13 +164,15 @@ class Link(WSListener):
             return
         self._wave = []
         self.last_frame_ms = self._clock.monotonic_ms()
+        pace = self._pace
+        wakes = not pace.is_resting or not self.heard.is_set()  # the first may show a gap
         self.heard.set()
-        if not self._inbox.put(self.number, wave):
+        if not self._inbox.put(self.number, wave, wakes=wakes):
             self.overflowed = True
             self._end(NOT_TAKEN)
             transport.disconnect(graceful=False)
         else:
-            self._pace.rest(self._socket)
+            pace.rest(self._socket)
 
     def _joined(self, frame: WSFrame) -> bytes | None:
         """Keep a piece of a message; the whole, once its last piece came."""

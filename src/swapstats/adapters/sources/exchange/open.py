@@ -16,7 +16,7 @@ from swapstats.adapters.sources.exchange.generic.source import GenericSource
 from swapstats.adapters.sources.exchange.inbox import Inbox
 from swapstats.adapters.sources.exchange.kraken import endpoints as kraken_endpoints
 from swapstats.adapters.sources.exchange.kraken.venue import Kraken
-from swapstats.adapters.sources.exchange.link import Link, open_link
+from swapstats.adapters.sources.exchange.link import FRAME_BYTES_MAX, Link, open_link
 from swapstats.adapters.sources.exchange.okx import endpoints as okx_endpoints
 from swapstats.adapters.sources.exchange.okx.venue import Okx
 from swapstats.adapters.sources.exchange.options import Options
@@ -137,7 +137,7 @@ async def reachable(venue: Venue, timeout_ms: int = 3_000) -> tuple[bool, str]:
     """
     title = venue.facts.title
     opening = venue.opening([venue.facts.example])
-    link = Link(0, opening, venue.facts, Inbox(1), SystemClock(), Pace(0))
+    link = Link(0, opening, venue.facts, Inbox(1, FRAME_BYTES_MAX), SystemClock(), Pace(0))
     try:
         await open_link(link, opening.url, timeout_ms)
     except TimeoutError:

@@ -23,11 +23,12 @@ class Options:
         backfill_trades_max: how many trades of a market are asked for at most.
         backfills_max: gaps that are filled at the same time.
         queue_frames_max: frames that may wait to be taken; one more ends its connection.
+        queue_bytes_max: bytes of frames that may wait to be taken, likewise.
         waiting_trades_max: trades of a market that may wait for missing ones.
         ready_trades_max: trades of history that may wait to be taken.
-        batch_ms: connections rest so long after each read, and batches follow each other hardly
-            closer: a wake-up and a batch cost more than a trade. What trades wait for it is below
-            what they wait for their statistics anyway.
+        batch_ms: connections rest so long after each read, and what comes meanwhile is one batch:
+            a wake-up and a batch cost many times what a trade does. No trade waits longer than
+            this, and one that comes after a quiet time does not wait at all.
     """
 
     silence: SilenceBounds = field(default_factory=SilenceBounds)
@@ -41,6 +42,7 @@ class Options:
     backfill_trades_max: int = 100_000
     backfills_max: int = 4
     queue_frames_max: int = 100_000
+    queue_bytes_max: int = 1 << 26
     waiting_trades_max: int = WAITING_TRADES_MAX
     ready_trades_max: int = 20_000
-    batch_ms: int = 50
+    batch_ms: int = 100

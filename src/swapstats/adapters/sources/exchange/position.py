@@ -9,6 +9,8 @@ POSITION_VERSION = 1
 IDS_KEPT = 100
 """Ids remembered over a restart where ids have no order; doubles beyond are dropped later on."""
 
+_encode = msgspec.json.Encoder(order="sorted").encode
+
 
 class Missing(msgspec.Struct, gc=False, array_like=True):
     """Holes of a market since its beginning.
@@ -65,4 +67,4 @@ def read_position(text: str | None, venue: str) -> Position:
 
 def write_position(position: Position) -> str:
     """Write a position."""
-    return msgspec.json.encode(position, order="sorted").decode()
+    return _encode(position).decode()

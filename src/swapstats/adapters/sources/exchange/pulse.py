@@ -43,12 +43,14 @@ class Pulse:
         self._beat_ms = now_ms
         self._count = 0.0
         self._span_ms = 0.0
-        self._look_ms = now_ms + bounds.min_ms
+        self._look_ms: int | None = now_ms + bounds.min_ms
         self.catches_up = False
 
     @property
     def look_ms(self) -> int:
         """When the market has been silent for too long."""
+        if self._look_ms is None:
+            self._look_ms = self._beat_ms + self._silence_ms()
         return self._look_ms
 
     def beat(self, count: int, now_ms: int) -> None:
@@ -58,7 +60,7 @@ class Pulse:
         self._count = self._count * fading + count
         self._span_ms = self._span_ms * fading + elapsed_ms
         self._beat_ms = now_ms
-        self._look_ms = now_ms + self._silence_ms()
+        self._look_ms = None  # worked out when asked for, which is far more seldom
         self.catches_up = False
 
     def quiet(self, now_ms: int) -> None:
@@ -69,7 +71,7 @@ class Pulse:
 
     def soon(self, now_ms: int) -> None:
         """Ask for a look soon: a connection began, and what came before it is not known."""
-        self._look_ms = min(self._look_ms, now_ms + self._bounds.min_ms)
+        self._look_ms = min(self.look_ms, now_ms + self._bounds.min_ms)
         self.catches_up = True
 
     def again(self, now_ms: int) -> None:

@@ -126,7 +126,7 @@ class ExchangeSource:
         async with aiohttp.ClientSession() as http:
             rest = Rest(http, self._budget, self._clock, options.connect_ms_max, self._sleep)
             feed = await self._begin(rest, position, notes)
-            inbox = Inbox(options.queue_frames_max)
+            inbox = Inbox(options.queue_frames_max, options.queue_bytes_max)
             backfill = Backfill(
                 self._venue, feed, rest, inbox, options, self._clock, self._sleep, self._jitter,
                 self._stalled,
@@ -134,21 +134,17 @@ class ExchangeSource:
             self._lines = self._make_lines(feed, inbox)
             runs = [asyncio.create_task(line.run()) for line in self._lines]
             try:
-                watched_ms = taken_ms = self._clock.monotonic_ms()
+                watched_ms = self._clock.monotonic_ms()
                 while True:
                     watch_ms = WATCH_MS if feed.gapped else CALM_WATCH_MS
                     await inbox.wait_for_news(watch_ms)
                     now_ms = self._clock.monotonic_ms()
-                    if (early_ms := taken_ms + options.batch_ms - now_ms) > options.batch_ms // 2:
-                        await asyncio.sleep(early_ms / 1_000)
-                        now_ms = self._clock.monotonic_ms()
                     _read(feed, inbox, now_ms)
                     if now_ms >= watched_ms + watch_ms:
                         watched_ms = now_ms
                         self._watch(feed, backfill, runs, now_ms)
                     if (batch := feed.take()) is not None:
                         backfill.taken()
-                        taken_ms = now_ms
                         yield batch
             finally:
                 for run in runs:
@@ -170,7 +166,7 @@ class ExchangeSource:
     def _make_lines(self, feed: Feed, inbox: Inbox) -> list[Line]:
         facts = self._venue.facts
         numbers = count()
-        pace = Pace(self._options.batch_ms)
+        pace = Pace(self._options.batch_ms, inbox.rouse)
         return [
             Line(
                 self._venue, self._symbols[first : first + facts.streams_max], feed, inbox, pace,
