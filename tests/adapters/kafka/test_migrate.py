@@ -60,14 +60,14 @@ def test_a_copy_keeps_order_and_append_times_and_goes_on(address: KafkaAddress) 
     source = KafkaSwapLog(address, source_topic, KEY, carry_append_ms=True)
     fill(source, 0, 30, chance)
 
-    copy = LogCopy(address, source_topic, target_topic, KEY, round_bytes_max=20_000)
+    copy = LogCopy(address, source_topic, target_topic, KEY, round_bytes_max=5_000)
     copied = copy.step()
     assert 0 < copied < 630
     before = copy.progress()
     copy.close()
     fill(source, 30, 10, chance)
 
-    copy = LogCopy(address, source_topic, target_topic, KEY, round_bytes_max=20_000)
+    copy = LogCopy(address, source_topic, target_topic, KEY, round_bytes_max=5_000)
     assert copy.progress().next_offsets == before.next_offsets
     heard: list[CopyProgress] = []
     follows = iter([True, False])

@@ -28,7 +28,7 @@ from swapstats.wiring.brokers import kafka_address
 
 pytestmark = pytest.mark.servers
 
-RATE = 1_000
+RATE = 3_000
 NEW = "raw-swaps-24"
 PARTITIONS = 24
 WAIT_MS = 600_000

@@ -1,0 +1,84 @@
+"""Batches of the archive that are open as somebody is killed: what is noted and not yet there.
+
+The journal in Redis says it: a batch is noted before it is inserted, and marked afterwards. Between
+the two an archiver works on it; killed there, nobody knows whether the archive has it.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from swapstats.adapters.redis.journal import RedisArchiveJournal
+from swapstats.errors import Transient
+from swapstats.settings import Settings
+from swapstats.wiring.brokers import redis_url
+
+AIM_S = 1.0
+"""How long a kill waits for a batch to be open; an archive that has nothing to do is killed too."""
+_LOOK_S = 0.002
+_ANSWER_MS = 200
+
+
+class OpenBatches:
+    """Kills within batches where it can, and counts.
+
+    Args:
+        settings: where the journal is.
+
+    Attributes:
+        kills: by what was killed.
+        hits: of those, how many left batches open.
+        left_open: batches left open, by what was killed.
+        unknown: kills while the journal was away.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.kills: Counter[str] = Counter()
+        self.hits: Counter[str] = Counter()
+        self.left_open: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+        self._journal = RedisArchiveJournal(
+            redis_url(settings), settings.stores.redis.prefix, timeout_ms=_ANSWER_MS
+        )
+
+    def kill(self, what: str, kill: Callable[[], None], partitions: Sequence[int]) -> None:
+        """Kill as soon as a batch of these partitions is open, and count those it leaves open.
+
+        Args:
+            what: is killed.
+            kill: does it.
+            partitions: whose batches it works on.
+        """
+        self.kills[what] += 1
+        until_s = time.monotonic() + AIM_S
+        try:
+            while not self._count(partitions) and time.monotonic() < until_s:
+                time.sleep(_LOOK_S)
+        except Transient:
+            kill()
+            self.unknown[what] += 1
+            return
+        kill()
+        try:
+            count = self._count(partitions)
+        except Transient:
+            self.unknown[what] += 1
+            return
+        self.left_open[what] += count
+        self.hits[what] += count > 0
+
+    def close(self) -> None:
+        """Release connections."""
+        self._journal.close()
+
+    def _count(self, partitions: Sequence[int]) -> int:
+        notes = (note for partition in partitions for note in self._journal.notes(partition))
+        return sum(not note.inserted for note in notes)
+
+    def __str__(self) -> str:
+        told = [
+            f"{self.hits[what]} of {kills} kills of {what} within a batch, "
+            f"{self.left_open[what]} batches left open, {self.unknown[what]} kills unknown"
+            for what, kills in sorted(self.kills.items())
+        ]
+        return "; ".join(told) or "no kill of what archives"
