@@ -9,8 +9,9 @@ the writers of the source stand is handed over too, so that they go on with the 
 the end of the copies: what lies before was archived from the source.
 """
 
+import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -54,11 +55,13 @@ class CopyProgress:
         copied: records copied by this run.
         left: records of the source not copied yet, as of the last look.
         next_offsets: by source partition, the next one to copy.
+        handed_over: True if nothing was left, and where writers stand was written down.
     """
 
     copied: int
     left: int
     next_offsets: tuple[int, ...]
+    handed_over: bool = False
 
 
 @dataclass(slots=True)
@@ -136,6 +139,7 @@ class LogCopy:
         self._positions = SourcePositions(address, self._admin, target)
         self._copied = 0
         self._taken = _Taken()
+        self._was_full = False
         self._handed_over: dict[str, str] = {}
         has_positions = count_partitions(self._admin, positions_topic(source)) is not None
         self._sources = SourcePositions(address, self._admin, source) if has_positions else None
@@ -154,15 +158,19 @@ class LogCopy:
 
         Args:
             on_progress: called after each round.
-            follow: asked whenever the copy has caught up; may wait. True = look again.
+            follow: asked whenever the copy has caught up; may wait. True = look again, until it
+                says no for the first time.
 
         Returns:
-            The last progress; everything in the source when the last round began was copied.
+            The last progress; everything that was in the source when `follow` said no was copied.
+            Where its writers stand is handed over once nothing is left: not while they go on.
 
         Raises:
             OffsetGone: the source's retention overtook the copy.
             Transient: the brokers cannot be reached; run again, it goes on where it was.
         """
+        last_ends: list[int] | None = None
+        had_all = False
         while True:
             # Messages come before the position that stands for them: once nothing is left, all
             # messages of positions read before are copied.
@@ -172,8 +180,16 @@ class LogCopy:
             on_progress(progress)
             if moved == 0:
                 self._hand_over(sources | {COPY_ENDS: self._target_ends()})
-                if not follow():
-                    return progress
+            elif self._was_full:
+                continue
+            if last_ends is None and not follow():
+                last_ends = end_offsets(self._admin, self._source, self._partitions)
+            if last_ends is None:
+                continue
+            # With all of that copied, one more round finds nothing, unless writers go on.
+            if moved == 0 or had_all:
+                return replace(progress, handed_over=moved == 0)
+            had_all = all(map(operator.ge, progress.next_offsets, last_ends))
 
     def step(self) -> int:
         """Copy one round; returns the number of records copied, 0 if there were none.
@@ -186,6 +202,7 @@ class LogCopy:
         while taken.size_bytes < _READS_A_ROUND * self._round_bytes_max and self._take():
             pass
         count = len(taken.messages)
+        self._was_full = taken.size_bytes >= _READS_A_ROUND * self._round_bytes_max
         if not count:
             return 0
         self._write(taken)
