@@ -7,6 +7,7 @@ the two an archiver works on it; killed there, nobody knows whether the archive 
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Self
 
 from swapstats.adapters.redis.journal import RedisArchiveJournal
 from swapstats.errors import Transient
@@ -23,7 +24,7 @@ class OpenBatches:
     """Kills within batches where it can, and counts.
 
     Args:
-        settings: where the journal is.
+        journal: where batches are noted; it must answer, or say that it does not, within moments.
 
     Attributes:
         kills: by what was killed.
@@ -32,14 +33,18 @@ class OpenBatches:
         unknown: kills while the journal was away.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, journal: RedisArchiveJournal) -> None:
         self.kills: Counter[str] = Counter()
         self.hits: Counter[str] = Counter()
         self.left_open: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
-        self._journal = RedisArchiveJournal(
-            redis_url(settings), settings.stores.redis.prefix, timeout_ms=_ANSWER_MS
-        )
+        self._journal = journal
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Those of a deployment."""
+        prefix = settings.stores.redis.prefix
+        return cls(RedisArchiveJournal(redis_url(settings), prefix, timeout_ms=_ANSWER_MS))
 
     def kill(self, what: str, kill: Callable[[], None], partitions: Sequence[int]) -> None:
         """Kill as soon as a batch of these partitions is open, and count those it leaves open.

@@ -37,7 +37,7 @@ class Outages:
         self.left_out = 0
         self._deployment = deployment
         self._tell = tell
-        self.batches = OpenBatches(deployment.settings)
+        self.batches = OpenBatches.of(deployment.settings)
         self._pause = threading.Event()
         self._down: set[str] = set()
         self._ends: list[tuple[float, int, Callable[[], None]]] = []

@@ -31,8 +31,8 @@ from swapstats.wiring.brokers import kafka_address
 pytestmark = pytest.mark.servers
 
 RATE = 3_000
-PAST_S = 300
-"""Of the market, in the log before the copy begins."""
+PAST_S = 600
+"""Of the market, in the log before the copy begins: what the demo delivers at its first start."""
 NEW = "raw-swaps-24"
 PARTITIONS = 24
 WAIT_MS = 600_000
@@ -55,7 +55,6 @@ def test_a_log_moves_to_more_partitions_while_swaps_come(tmp_path: Path) -> None
             settings={
                 "source.use": ("demo",),
                 "source.demo.rate": str(RATE),
-                "source.demo.prefill": f"{PAST_S}s",
                 "source.demo.tokens": "500",
             },
         ) as deployment:
