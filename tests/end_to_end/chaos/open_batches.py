@@ -4,7 +4,7 @@ The journal in Redis says it: a batch is noted before it is inserted, and marked
 the two an archiver works on it; killed there, nobody knows whether the archive has it.
 """
 
-import time
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Self
@@ -12,11 +12,11 @@ from typing import Self
 from swapstats.adapters.redis.journal import RedisArchiveJournal
 from swapstats.errors import Transient
 from swapstats.settings import Settings
+from swapstats.testing.eventually import eventually
 from swapstats.wiring.brokers import redis_url
 
-AIM_S = 1.0
+AIM_MS = 1_000
 """How long a kill waits for a batch to be open; an archive that has nothing to do is killed too."""
-_LOOK_S = 0.002
 _ANSWER_MS = 200
 
 
@@ -55,14 +55,8 @@ class OpenBatches:
             partitions: whose batches it works on.
         """
         self.kills[what] += 1
-        until_s = time.monotonic() + AIM_S
-        try:
-            while not self._count(partitions) and time.monotonic() < until_s:
-                time.sleep(_LOOK_S)
-        except Transient:
-            kill()
-            self.unknown[what] += 1
-            return
+        with contextlib.suppress(TimeoutError, Transient):
+            eventually(lambda: self._count(partitions), AIM_MS, "a batch to be open")
         kill()
         try:
             count = self._count(partitions)
