@@ -1,10 +1,19 @@
 """Plans of outages: the same for a seed, of all sorts, and survivable."""
 
 import itertools
+from collections import Counter
 
 import pytest
 
-from swapstats.testing.outage_plan import BROKERS, ROLES, SERVERS, Outage, plan_outages
+from swapstats.testing.outage_plan import (
+    AGGREGATORS,
+    ARCHIVE,
+    BROKERS,
+    ROLES,
+    SERVERS,
+    Outage,
+    plan_outages,
+)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -35,7 +44,7 @@ def test_a_long_plan_has_every_sort_and_zombies() -> None:
     plan = plan_outages(1, 600, session_ms=6_000)
     assert {outage.target for outage in plan} == {*ROLES, *SERVERS}
     sorts = {(outage.kind, outage.target) for outage in plan}
-    assert len(sorts) == 2 * len((*ROLES, *SERVERS)) + 2 * len(ROLES)
+    assert len(sorts) == 2 * len((*ROLES, *SERVERS)) + 2 * len(ROLES) + len(AGGREGATORS)
     zombies = [
         outage
         for outage in plan
@@ -52,6 +61,17 @@ def test_a_long_plan_has_every_sort_and_zombies() -> None:
     assert overlapping
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_archive_dies_hangs_and_is_cut_off_again_and_again(seed: int) -> None:
+    kinds = Counter(
+        outage.kind
+        for outage in plan_outages(seed, 600)
+        if outage.target in ARCHIVE or outage.kind == "cut clickhouse"
+    )
+    assert set(kinds) == {"kill", "pause", "cut clickhouse"}
+    assert min(kinds.values()) >= 8
+
+
 def test_a_plan_too_short_for_anything_is_empty() -> None:
     assert plan_outages(1, 0) == ()
 
@@ -59,5 +79,5 @@ def test_a_plan_too_short_for_anything_is_empty() -> None:
 def test_an_outage_reads_as_one_line() -> None:
     assert (
         str(Outage(1_500, "cut redis", "api-2", 700))
-        == "    1.5 s  cut redis  api-2         700 ms"
+        == "    1.5 s  cut redis       api-2         700 ms"
     )

@@ -105,7 +105,8 @@ def migrate_command(
 
     Each token's order and all append times stay, and sources find their positions there. Stop it
     at any moment; the same command goes on. To switch without a gap: run it with --follow, stop
-    `swapstats ingest` when nothing is left, end this with Ctrl-C, start `ingest` on the new topic.
+    `swapstats ingest` when next to nothing is left, end this with Ctrl-C when nothing is, start
+    `ingest` on the new topic.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def _show(wanted: Sequence[WantedTopic], changes: Sequence[TopicChange]) -> None
 
 
 def _copy(copy: LogCopy, *, follow: bool) -> CopyProgress:
-    """Copy with a bar; with `follow`, until a signal comes after everything was copied."""
+    """Copy with a bar; with `follow`, until a signal comes; what there was by then is copied."""
     stop = threading.Event()
     with contextlib.ExitStack() as left:
         if follow:
@@ -198,6 +199,12 @@ def _tell_what_next(
 ) -> None:
     out = _out()
     out.print(f"{last.copied:,} records copied into {new_topic}, {last.left:,} left")
+    if not last.handed_over:
+        out.print(
+            "Its writers go on: stop `swapstats ingest`, then the same command again copies the "
+            "rest and hands over where they stand."
+        )
+        return
     out.print(
         f"Next: with `swapstats ingest` stopped and nothing left, set ingest.topic to {new_topic}, "
         f"ingest.topic_cfg.partitions to {partitions}, and a new ingest.group_id and "

@@ -46,10 +46,18 @@ def choose_partitions(
     Returns:
         int32[n].
     """
-    count = len(block)
-    when = np.full(count, append_ms, dtype=np.int64)
-    columns = _decode(block.buffer, block.bounds, when, key, None)
-    partitions = np.empty(count, dtype=np.int32)
+    return partitions_of(decode_block(block, key, append_ms), block, partition_count)
+
+
+def decode_block(block: MessageBlock, key: HashKey, append_ms: int) -> Columns:
+    """Decode messages on their way into the log; nothing is refused for its time."""
+    when = np.full(len(block), append_ms, dtype=np.int64)
+    return _decode(block.buffer, block.bounds, when, key, None)
+
+
+def partitions_of(columns: Columns, block: MessageBlock, partition_count: int) -> NDArray[np.int32]:
+    """Choose partitions of a block that is decoded already; see `choose_partitions`."""
+    partitions = np.empty(len(block), dtype=np.int32)
     partition_of(columns.keys, columns.key_start, columns.key_count, partition_count, partitions)
     if columns.refusals:
         rows = np.fromiter(columns.refusals, dtype=np.int64)

@@ -6,7 +6,7 @@ A part of the table of every key; `stream.py` says how to read it.
 
 from dataclasses import dataclass, field
 
-from swapstats.settings.key import DAY_MS, HOUR_MS, MINUTE_MS, key
+from swapstats.settings.key import DAY_MS, MINUTE_MS, SECOND_MS, key
 from swapstats.settings.kinds import (
     INTEGER,
     SECRET,
@@ -131,7 +131,7 @@ class ClickHouse:
         SPAN,
         "90d",
         "Age at which raw swaps go to cold storage on S3, where there is one.",
-        bounds=(HOUR_MS, _AGE_MS_MAX),
+        bounds=(SECOND_MS, _AGE_MS_MAX),
     )
     delete_after_ms: int = key(
         "delete_after",

@@ -55,6 +55,13 @@ _NOT_SETTINGS = frozenset(
         "wait_end_of_query",
     }
 )
+_MOVES: dict[str, str | int] = {
+    "background_move_processing_pool_thread_sleep_seconds": 1,
+    "background_move_processing_pool_thread_sleep_seconds_if_nothing_to_do": 1,
+    "background_move_processing_pool_task_sleep_seconds_when_no_work_max": 1,
+}
+"""A server looks for old parts after ten seconds, and ever less often while it finds none; here
+somebody waits for it."""
 _is_insert = re.compile(r"\s*INSERT\s+INTO\s", re.IGNORECASE).match
 _is_select = re.compile(r"\s*(SELECT|WITH)\b", re.IGNORECASE).match
 _insert_head = re.compile(
@@ -192,7 +199,7 @@ def main() -> None:
         cold = ColdStorage(endpoint, os.environ[KEY_ID_VARIABLE], os.environ[SECRET_VARIABLE])
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "config.xml"
-    config.write_text(storage_xml(directory, cold, {}, {}), encoding="utf-8")
+    config.write_text(storage_xml(directory, cold, _MOVES, {}), encoding="utf-8")
     _Face.target = f"{directory / 'engine'}?config-file={config}&async_insert=0"
     kept = import_module("chdb").connect(_Face.target)
     kept.query("SELECT 1")

@@ -4,19 +4,24 @@ Outages are dealt like cards, one for each pair of a thing and a way to hurt it,
 short plan has all sorts. Time between them is random, and they overlap; but nothing is hurt again
 before it had time to come back, and of the brokers, which can spare one, only one is away at a
 time.
+
+The archive has two sides. Aggregators write it, so their kills, pauses and cuts leave batches
+half done; the server that takes it, and the S3 server that takes its old parts, are hurt as well.
 """
 
 import random
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Kind = Literal["kill", "pause", "cut redis", "cut nats"]
+Kind = Literal["kill", "pause", "cut redis", "cut nats", "cut clickhouse"]
 """`kill`: SIGKILL, started again when the outage ends. `pause`: SIGSTOP until then. `cut`: nothing
 passes between a role and that server until then, while both live."""
 
-ROLES: Final = ("aggregator-1", "aggregator-2", "api-1", "api-2")
+AGGREGATORS: Final = ("aggregator-1", "aggregator-2")
+ROLES: Final = (*AGGREGATORS, "api-1", "api-2")
 BROKERS: Final = ("broker-1", "broker-2", "broker-3")
-SERVERS: Final = ("nats", "redis", *BROKERS)
+ARCHIVE: Final = ("clickhouse", "s3")
+SERVERS: Final = ("nats", "redis", *ARCHIVE, *BROKERS)
 
 GAP_MIN_MS: Final = 600
 GAP_MAX_MS: Final = 3_000
@@ -29,6 +34,8 @@ _LONG_MS: Final = (3_000, 6_500)
 _LONG_SHARE: Final = 0.3
 _ROLE_REST_MS: Final = 1_500
 _SERVER_REST_MS: Final = 3_000
+_ARCHIVE_REST_MS: Final = 8_000
+"""It starts, and takes what waited for it: what dies is work, not a queue that never empties."""
 _BROKER_REST_MS: Final = 14_000
 """A broker starts, and copies what it missed: until then no other one can be spared."""
 
@@ -50,7 +57,7 @@ class Outage:
     length_ms: int
 
     def __str__(self) -> str:
-        return f"{self.at_ms / 1_000:7.1f} s  {self.kind:9}  {self.target:12}  {self.length_ms} ms"
+        return f"{self.at_ms / 1_000:7.1f} s  {self.kind:14}  {self.target:12}  {self.length_ms} ms"
 
 
 def plan_outages(seed: int, seconds: int, *, session_ms: int = 6_000) -> tuple[Outage, ...]:
@@ -95,6 +102,7 @@ def _cards() -> list[tuple[Kind, str]]:
         cards += [("kill", target), ("pause", target)]
     for role in ROLES:
         cards += [("cut redis", role), ("cut nats", role)]
+    cards += [("cut clickhouse", role) for role in AGGREGATORS]
     return cards
 
 
@@ -113,7 +121,7 @@ def _seat(target: str) -> str:
 def _length_ms(chance: random.Random, kind: Kind, target: str, session_ms: int) -> int:
     is_long = chance.random() < _LONG_SHARE
     length_ms = chance.randint(*(_LONG_MS if is_long else _SHORT_MS))
-    if kind == "pause" and target.startswith("aggregator") and chance.random() < 0.5:
+    if kind == "pause" and target in AGGREGATORS and chance.random() < 0.5:
         return session_ms + chance.randint(*ZOMBIE_MARGIN_MS)
     return length_ms
 
@@ -121,4 +129,6 @@ def _length_ms(chance: random.Random, kind: Kind, target: str, session_ms: int) 
 def _rest_ms(target: str) -> int:
     if target in BROKERS:
         return _BROKER_REST_MS
+    if target in ARCHIVE:
+        return _ARCHIVE_REST_MS
     return _ROLE_REST_MS if target in ROLES else _SERVER_REST_MS

@@ -60,14 +60,14 @@ def test_a_copy_keeps_order_and_append_times_and_goes_on(address: KafkaAddress) 
     source = KafkaSwapLog(address, source_topic, KEY, carry_append_ms=True)
     fill(source, 0, 30, chance)
 
-    copy = LogCopy(address, source_topic, target_topic, KEY, round_bytes_max=20_000)
+    copy = LogCopy(address, source_topic, target_topic, KEY, round_bytes_max=5_000)
     copied = copy.step()
     assert 0 < copied < 630
     before = copy.progress()
     copy.close()
     fill(source, 30, 10, chance)
 
-    copy = LogCopy(address, source_topic, target_topic, KEY, round_bytes_max=20_000)
+    copy = LogCopy(address, source_topic, target_topic, KEY, round_bytes_max=5_000)
     assert copy.progress().next_offsets == before.next_offsets
     heard: list[CopyProgress] = []
     follows = iter([True, False])
@@ -78,7 +78,7 @@ def test_a_copy_keeps_order_and_append_times_and_goes_on(address: KafkaAddress) 
 
     last = copy.run(heard.append, follow)
     copy.close()
-    assert (last.left, last.copied) == (0, 45 * 21 - copied)
+    assert (last.left, last.copied, last.handed_over) == (0, 45 * 21 - copied, True)
     assert [told.copied for told in heard] == sorted(told.copied for told in heard)
 
     target = KafkaSwapLogReader(address, target_topic)
@@ -89,6 +89,30 @@ def test_a_copy_keeps_order_and_append_times_and_goes_on(address: KafkaAddress) 
     for partition in range(5):
         times = np.array(append_times(target, partition))
         assert (times == np.maximum.accumulate(times)).all(), "merged by append time"
+    source.close()
+    target.close()
+
+
+def test_a_copy_ends_when_told_to_although_swaps_go_on_coming(address: KafkaAddress) -> None:
+    source_topic, target_topic = new_log(address, 2), new_log(address, 4)
+    source = KafkaSwapLog(address, source_topic, KEY, carry_append_ms=True)
+    rounds = iter(range(1, 1_000))
+    fill(source, 0, 1, random.Random(1))
+    copy = LogCopy(address, source_topic, target_topic, KEY)
+
+    def on_progress(_: CopyProgress) -> None:
+        fill(source, next(rounds), 1, random.Random(1))
+
+    last = copy.run(on_progress)
+    target = KafkaSwapLogReader(address, target_topic)
+    assert not last.handed_over
+    assert target.position("demo") is None, "its writer goes on"
+    assert last.copied == sum(target.end_offsets())
+    assert sum(source.end_offsets()) > last.copied > 21
+    assert copy.run(lambda _: None).left == 0
+    copy.close()
+    assert by_key(target) == by_key(source)
+    assert target.position("demo") == source.position("demo")
     source.close()
     target.close()
 

@@ -1,7 +1,7 @@
 """A whole deployment on this machine: servers, roles under names, proxies between them, a market.
 
-Every role has a proxy of its own to Redis and to NATS, so that one of them can be cut off while
-the others go on. Each start of a role is a life of its own, with its own log.
+Every role has a proxy of its own to Redis, to NATS and to the archive, so that one of them can be
+cut off while the others go on. Each start of a role is a life of its own, with its own log.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from swapstats.stack.local_stack import LocalStack
 from swapstats.stack.process import ServerProcess, free_port
 from swapstats.testing.eventually import eventually
 from swapstats.testing.tcp_proxy import TcpProxy
+from swapstats.wiring.archive import DATABASE
 from swapstats.wiring.brokers import kafka_address
 
 COMMANDS = {"aggregator": "aggregate", "api": "serve", "ingest": "ingest"}
@@ -120,9 +121,12 @@ class Deployment:
         """Every server by name."""
         found = {f"broker-{n}": broker for n, broker in enumerate(self.stack.kafka.brokers, 1)}
         found["redis"] = self.stack.redis
-        if self.stack.nats is not None:
-            found["nats"] = self.stack.nats
-        return found
+        others = {
+            "nats": self.stack.nats,
+            "s3": self.stack.s3,
+            "clickhouse": self.stack.clickhouse,
+        }
+        return found | {name: server for name, server in others.items() if server is not None}
 
     def start(self, name: str, *arguments: str, config: Path | None = None) -> RoleProcess:
         """Start a role that does not run, with the same addresses as before.
@@ -136,6 +140,9 @@ class Deployment:
         own = [f"stores.redis.addr=127.0.0.1:{self._proxy(name, 'redis').port}"]
         if self.stack.nats is not None:
             own.append(f"pubsub.nats.url=nats://127.0.0.1:{self._proxy(name, 'nats').port}")
+        if kind == "aggregator" and self.stack.clickhouse is not None:
+            port = self._proxy(name, "clickhouse").port
+            own.append(f"stores.clickhouse.dsn=clickhouse://default:@127.0.0.1:{port}/{DATABASE}")
         given = [word for setting in own for word in ("--set", setting)]
         if kind == "api":
             port = self.ports.setdefault(name, free_port())
@@ -192,7 +199,11 @@ class Deployment:
         return self.role(name).ask(path)
 
     def revive(self, down: Collection[str] = ()) -> None:
-        """Start roles that ended by themselves, and take note of it; not those that are `down`."""
+        """Start what ended by itself, and take note of it; nothing that is `down`."""
+        for name, server in self.servers().items():
+            if name not in down and not server.is_running:
+                self.ended.append(f"{name} ended by itself: {server.log_tail()[-600:]}")
+                server.start(wait=False)
         for name, lives in self.lives.items():
             status = lives[-1].process.poll()
             if status is None or name in down:
@@ -238,6 +249,8 @@ class Deployment:
             text = self.stack.redis.url
             if server == "nats" and self.stack.nats is not None:
                 text = self.stack.nats.url
+            elif server == "clickhouse":
+                text = self.stack.clickhouse_dsn
             found = re.search(r":(\d+)", text.partition("//")[2])
             assert found is not None
             proxy = self.proxies[role, server] = TcpProxy(int(found[1]))

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tests.end_to_end.chaos.deployment import Deployment
+from tests.end_to_end.chaos.open_batches import OpenBatches
 
-from swapstats.testing.outage_plan import BROKERS, ROLES, Outage
+from swapstats.stack.local_stack import PARTITIONS
+from swapstats.testing.outage_plan import BROKERS, ROLES, SERVERS, Outage
 
 LOOK_S = 0.1
 
@@ -24,7 +26,9 @@ class Outages:
     Attributes:
         begun: outages carried out, by (kind, target).
         zombies: pauses of aggregators that outlast their session.
-        left_out: outages of brokers that could not be spared, for one was slow to come back.
+        left_out: outages of brokers that could not be spared, for one was slow to come back, and
+            of servers that cannot be had here.
+        batches: of the archive, open as what writes or takes them was killed.
     """
 
     def __init__(self, deployment: Deployment, tell: Callable[[str], None]) -> None:
@@ -33,6 +37,7 @@ class Outages:
         self.left_out = 0
         self._deployment = deployment
         self._tell = tell
+        self.batches = OpenBatches.of(deployment.settings)
         self._pause = threading.Event()
         self._down: set[str] = set()
         self._ends: list[tuple[float, int, Callable[[], None]]] = []
@@ -42,8 +47,9 @@ class Outages:
         began = time.monotonic()
         for number, outage in enumerate(plan):
             self._wait_until(began + outage.at_ms / 1_000)
-            if not self._can_spare(outage.target):
-                self._tell(f"{outage}  left out: another broker still comes back")
+            why_not = self._why_not(outage)
+            if why_not:
+                self._tell(f"{outage}  left out: {why_not}")
                 self.left_out += 1
                 continue
             late_s = time.monotonic() - began - outage.at_ms / 1_000
@@ -53,6 +59,7 @@ class Outages:
             heapq.heappush(self._ends, (until_s, number, end))
             self.begun[outage.kind, outage.target] += 1
         self._wait_until(max([began + seconds, *(end[0] for end in self._ends)]))
+        self.batches.close()
 
     def _wait_until(self, moment_s: float) -> None:
         """Wait; end what is due, and start again what ended without being told to."""
@@ -87,8 +94,11 @@ class Outages:
             return lambda: process.process.send_signal(signal.SIGCONT)
         if name.startswith("aggregator"):
             self._deployment.note_fenced(name)
+            owned = [line["owned"] for line in process.events("partitions")]
+            self.batches.kill("aggregator", process.close, owned[-1] if owned else ())
+        else:
+            process.close()
         self._down.add(name)
-        process.close()
 
         def start() -> None:
             self._down.discard(name)
@@ -101,10 +111,25 @@ class Outages:
         if outage.kind == "pause":
             server.pause()
             return server.resume
-        server.kill()
-        return lambda: server.start(wait=False)
+        name = outage.target
+        if name == "clickhouse":
+            self.batches.kill(name, server.kill, range(PARTITIONS))
+        else:
+            server.kill()
+        self._down.add(name)
 
-    def _can_spare(self, target: str) -> bool:
-        """Whether all brokers are there: two of three must be."""
+        def start() -> None:
+            self._down.discard(name)
+            server.start(wait=False)
+
+        return start
+
+    def _why_not(self, outage: Outage) -> str:
+        """Why an outage cannot be carried out; two of three brokers must be there."""
         servers = self._deployment.servers()
-        return target not in BROKERS or all(servers[name]._answers() for name in BROKERS)
+        wanted = outage.kind.partition(" ")[2] or outage.target
+        if wanted in SERVERS and wanted not in servers:
+            return f"{wanted} cannot be had here"
+        if wanted in BROKERS and not all(servers[name]._answers() for name in BROKERS):
+            return "another broker still comes back"
+        return ""

@@ -43,6 +43,7 @@ def report(
             f"left out: {outages.left_out}"
         )
         lines += [f"  {count:4}  {kind}" for kind, count in sorted(kinds.items())]
+        lines.append(f"archive: {outages.batches}")
     restarts = {name: len(lives) - 1 for name, lives in deployment.lives.items()}
     lines.append(
         f"restarts: {restarts}; ended by themselves: "

@@ -8,7 +8,7 @@ from tests.end_to_end.chaos.deployment import Deployment
 from tests.end_to_end.chaos.outages import Outages
 from tests.end_to_end.chaos.report import Progress, report
 from tests.end_to_end.chaos.seen import Seen
-from tests.end_to_end.chaos.verdict import expect_right
+from tests.end_to_end.chaos.verdict import expect_moved, expect_right
 
 from swapstats.errors import UsageError
 from swapstats.testing.eventually import eventually
@@ -17,12 +17,21 @@ from swapstats.testing.outage_plan import plan_outages
 pytestmark = pytest.mark.servers
 
 CATCH_UP_MS = 120_000
+COLD_AFTER = "20s"
+"""Rows of the archive are moved to S3 all the while, so that its outages hurt something."""
 
 
 def survive(directory: Path, seed: int, seconds: int, rate: int) -> None:
     """Run a plan to its end and prove everything."""
     seen, say = Seen(), Progress()
-    with Deployment(directory, seed, brokers=3, rate=rate, archive=True) as deployment:
+    with Deployment(
+        directory,
+        seed,
+        brokers=3,
+        rate=rate,
+        archive=True,
+        settings={"stores.clickhouse.cold_after": COLD_AFTER},
+    ) as deployment:
         plan = plan_outages(seed, seconds, session_ms=deployment.settings.ingest.session_timeout_ms)
         deployment.ready()
         say(f"seed {seed}: {len(plan)} outages in {seconds} s")
@@ -48,13 +57,15 @@ def survive(directory: Path, seed: int, seconds: int, rate: int) -> None:
                 deployment.note_fenced(name)
             print(report(deployment, watchers, seen, outages))
         say(str(expect_right(deployment, seen, directory)))
+        if deployment.stack.s3 is not None and deployment.stack.clickhouse is not None:
+            say(f"archive: {expect_moved(deployment.stack.config_path)}")
         assert not deployment.ended, "\n".join(deployment.ended)
 
 
 @pytest.mark.timeout(600)
 def test_a_minute_of_outages(tmp_path: Path) -> None:
     try:
-        survive(tmp_path, seed=57, seconds=40, rate=1_000)
+        survive(tmp_path, seed=20, seconds=40, rate=1_000)
     except UsageError as error:
         pytest.skip(str(error))
 

@@ -170,3 +170,24 @@ def expect_archive(config: Path, settings: Settings) -> None:
     eventually(whole, ARCHIVE_MS_MAX, "the archive to have everything that checkpoints hold")
     check = swapstats("archive", "check", "--config", config, timeout_s=AUDIT_S_MAX)
     assert check.returncode == 0, check.stdout + check.stderr
+
+
+def expect_moved(config: Path) -> str:
+    """Old parts of the archive lie on S3; returns how it lies, for people."""
+    disks: dict[str, tuple[int, int]] = {}
+    told: dict[str, Any] = {}
+
+    def has_moved() -> bool:
+        status = swapstats("archive", "status", "--json", "--config", config, timeout_s=60)
+        assert status.returncode == 0, status.stdout + status.stderr
+        told.update(json.loads(status.stdout))
+        for part in told["disks"]:
+            if part["table"] == "raw_swaps":
+                disks[part["disk"]] = (part["parts"], part["rows"])
+        return disks.get("s3_cold", (0, 0))[1] > 0
+
+    eventually(has_moved, ARCHIVE_MS_MAX, "old parts on S3")
+    lies = ", ".join(
+        f"{rows} rows in {parts} parts on {disk}" for disk, (parts, rows) in disks.items()
+    )
+    return f"{lies}; {told['s3_errors']} errors of S3 since its last start"

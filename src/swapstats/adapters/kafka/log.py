@@ -25,7 +25,8 @@ from swapstats.adapters.kafka.partition_reader import PartitionReader
 from swapstats.adapters.kafka.positions import SourcePositions, positions_topic
 from swapstats.adapters.kafka.records import APPEND_MS_HEADER, batch_of
 from swapstats.adapters.kafka.writer import DELIVERY_MS, Header, TopicWriter
-from swapstats.core.decode import decode
+from swapstats.core.columns import Columns
+from swapstats.core.decode import decode_block
 from swapstats.core.hash_key import HashKey
 from swapstats.errors import InvariantBroken, SettingsMismatch
 from swapstats.model.record import MessageBlock, RecordBatch
@@ -275,18 +276,11 @@ def messages_of(block: MessageBlock) -> list[bytes]:
 
 def message_keys(block: MessageBlock, key: HashKey, append_ms: int) -> list[bytes | None]:
     """Token key of each message: what its record is keyed by; None where none can be read."""
-    count = len(block)
-    columns = decode(
-        RecordBatch(
-            partition=0,
-            offsets=np.arange(count, dtype=np.int64),
-            append_ms=np.full(count, append_ms, dtype=np.int64),
-            buffer=block.buffer,
-            bounds=block.bounds,
-        ),
-        key,
-        None,
-    )
+    return keys_in(decode_block(block, key, append_ms))
+
+
+def keys_in(columns: Columns) -> list[bytes | None]:
+    """Token key of each row; None where none could be read."""
     keys = columns.keys.tobytes()
     return [
         keys[start : start + size] if accepted else None

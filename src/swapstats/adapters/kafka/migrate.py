@@ -9,8 +9,9 @@ the writers of the source stand is handed over too, so that they go on with the 
 the end of the copies: what lies before was archived from the source.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -25,18 +26,21 @@ from swapstats.adapters.kafka.client import (
     kafka_admin,
     start_offsets,
 )
-from swapstats.adapters.kafka.log import message_keys
+from swapstats.adapters.kafka.log import keys_in
 from swapstats.adapters.kafka.partition_reader import PartitionReader
 from swapstats.adapters.kafka.positions import SourcePositions, positions_topic
-from swapstats.adapters.kafka.records import APPEND_MS_HEADER, batch_of
-from swapstats.adapters.kafka.writer import DELIVERY_MS, TopicWriter
-from swapstats.core.decode import choose_partitions
+from swapstats.adapters.kafka.records import APPEND_MS_HEADER, Chunk, take_records
+from swapstats.adapters.kafka.writer import DELIVERY_MS, Header, TopicWriter
+from swapstats.core.decode import decode_block, partitions_of
 from swapstats.core.hash_key import HashKey
-from swapstats.errors import InvariantBroken, OffsetGone, UsageError
-from swapstats.model.record import MessageBlock, RecordBatch
+from swapstats.errors import OffsetGone, UsageError
+from swapstats.model.record import MessageBlock
 
 ROUND_BYTES_MAX: Final = 1 << 20
-"""Read of each source partition a round."""
+"""Read of each source partition at a time."""
+
+_READS_A_ROUND: Final = 4
+"""A round waits for its acknowledgements twice; the more it writes, the less that costs."""
 
 _COPY: Final = "copy:"
 COPY_ENDS: Final = "copy:ends"
@@ -51,11 +55,13 @@ class CopyProgress:
         copied: records copied by this run.
         left: records of the source not copied yet, as of the last look.
         next_offsets: by source partition, the next one to copy.
+        handed_over: True if nothing was left, and where writers stand was written down.
     """
 
     copied: int
     left: int
     next_offsets: tuple[int, ...]
+    handed_over: bool = False
 
 
 @dataclass(slots=True)
@@ -63,18 +69,33 @@ class _Cursor:
     """A source partition being read.
 
     Attributes:
-        next_offset: next record to copy.
-        batch: records read and not copied yet; None at the end.
+        next_offset: next record to take.
+        chunk: records read and not taken yet; None at the end.
         row: first of them.
         sort_ms: int64[n], append times that never go back within the partition.
     """
 
     reader: PartitionReader
     next_offset: int
-    batch: RecordBatch | None = None
+    chunk: Chunk | None = None
     row: int = 0
     sort_ms: NDArray[np.int64] | None = None
     newest_ms: int = 0
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Records of all partitions in order of append time, not written yet.
+
+    Attributes:
+        messages: their bytes.
+        append_ms: their append times, as they are told.
+        size_bytes: of all messages.
+    """
+
+    messages: list[bytes] = field(default_factory=list)
+    append_ms: list[int] = field(default_factory=list)
+    size_bytes: int = 0
 
 
 class LogCopy:
@@ -85,7 +106,7 @@ class LogCopy:
         source: topic to copy.
         target: topic to copy into, made before (with `<target>.positions`).
         key: hash key, for decoding token keys.
-        round_bytes_max: read of each source partition a round.
+        round_bytes_max: read of each source partition at a time; a round writes some times that.
         delivery_ms: how long records may wait for their acknowledgement.
 
     Raises:
@@ -117,6 +138,8 @@ class LogCopy:
         expect_partitions(self._admin, positions_topic(target))
         self._positions = SourcePositions(address, self._admin, target)
         self._copied = 0
+        self._taken = _Taken()
+        self._was_full = False
         self._handed_over: dict[str, str] = {}
         has_positions = count_partitions(self._admin, positions_topic(source)) is not None
         self._sources = SourcePositions(address, self._admin, source) if has_positions else None
@@ -135,15 +158,19 @@ class LogCopy:
 
         Args:
             on_progress: called after each round.
-            follow: asked whenever the copy has caught up; may wait. True = look again.
+            follow: asked whenever the copy has caught up; may wait. True = look again, until it
+                says no for the first time.
 
         Returns:
-            The last progress; everything in the source when the last round began was copied.
+            The last progress; everything that was in the source when `follow` said no was copied.
+            Where its writers stand is handed over once nothing is left: not while they go on.
 
         Raises:
             OffsetGone: the source's retention overtook the copy.
             Transient: the brokers cannot be reached; run again, it goes on where it was.
         """
+        last_ends: list[int] | None = None
+        had_all = False
         while True:
             # Messages come before the position that stands for them: once nothing is left, all
             # messages of positions read before are copied.
@@ -153,8 +180,16 @@ class LogCopy:
             on_progress(progress)
             if moved == 0:
                 self._hand_over(sources | {COPY_ENDS: self._target_ends()})
-                if not follow():
-                    return progress
+            elif self._was_full:
+                continue
+            if last_ends is None and not follow():
+                last_ends = end_offsets(self._admin, self._source, self._partitions)
+            if last_ends is None:
+                continue
+            # With all of that copied, one more round finds nothing, unless writers go on.
+            if moved == 0 or had_all:
+                return replace(progress, handed_over=moved == 0)
+            had_all = all(map(operator.ge, progress.next_offsets, last_ends))
 
     def step(self) -> int:
         """Copy one round; returns the number of records copied, 0 if there were none.
@@ -163,22 +198,17 @@ class LogCopy:
             OffsetGone: the source's retention overtook the copy.
             Transient: the brokers cannot be reached; the next step goes on.
         """
-        for partition, cursor in enumerate(self._cursors):
-            if cursor.batch is None:
-                self._fill(partition, cursor)
-        full = [cursor for cursor in self._cursors if cursor.sort_ms is not None]
-        if not full:
+        taken = self._taken
+        while taken.size_bytes < _READS_A_ROUND * self._round_bytes_max and self._take():
+            pass
+        count = len(taken.messages)
+        self._was_full = taken.size_bytes >= _READS_A_ROUND * self._round_bytes_max
+        if not count:
             return 0
-        # Beyond the oldest "last read", a partition may still have older records to come.
-        bound_ms = min(int(cursor.sort_ms[-1]) for cursor in full if cursor.sort_ms is not None)
-        taken = [_rows_up_to(cursor, bound_ms) for cursor in full]
-        self._write(full, taken)
-        count = 0
-        for cursor, rows in zip(full, taken, strict=True):
-            count += len(rows)
-            _advance(cursor, len(rows))
-        self._note()
+        self._write(taken)
+        self._taken = _Taken()
         self._copied += count
+        self._note()
         return count
 
     def progress(self) -> CopyProgress:
@@ -215,37 +245,55 @@ class LogCopy:
             places.append(start if noted is None else int(noted))
         return places
 
-    def _fill(self, partition: int, cursor: _Cursor) -> None:
+    def _take(self) -> bool:
+        """Take what can be put in order now; False if there is nothing."""
+        for cursor in self._cursors:
+            if cursor.chunk is None:
+                self._fill(cursor)
+        full = [cursor for cursor in self._cursors if cursor.sort_ms is not None]
+        if not full:
+            return False
+        # Beyond the oldest "last read", a partition may still have older records to come.
+        bound_ms = min(int(cursor.sort_ms[-1]) for cursor in full if cursor.sort_ms is not None)
+        messages: list[bytes] = []
+        append_ms: list[NDArray[np.int64]] = []
+        sort_ms: list[NDArray[np.int64]] = []
+        for cursor in full:
+            rows = _rows_up_to(cursor, bound_ms)
+            if cursor.chunk is None or cursor.sort_ms is None or not rows:
+                continue
+            messages += cursor.chunk.values[rows.start : rows.stop]
+            append_ms.append(cursor.chunk.append_ms[rows.start : rows.stop])
+            sort_ms.append(cursor.sort_ms[rows.start : rows.stop])
+            _advance(cursor, len(rows))
+        order = np.argsort(np.concatenate(sort_ms), kind="stable")
+        taken = self._taken
+        taken.messages += [messages[at] for at in order.tolist()]
+        taken.append_ms += np.concatenate(append_ms)[order].tolist()
+        taken.size_bytes += sum(map(len, messages))
+        return True
+
+    def _fill(self, cursor: _Cursor) -> None:
         messages = cursor.reader.read(cursor.next_offset, self._round_bytes_max)
         if not messages:
             return
-        cursor.batch = batch_of(messages, self._source, any_time=True)
-        if cursor.batch.partition != partition:
-            raise InvariantBroken(f"Expected partition {partition}, was {cursor.batch.partition}")
+        cursor.chunk = take_records(messages, self._source, any_time=True)
         cursor.row = 0
-        cursor.sort_ms = np.maximum(np.maximum.accumulate(cursor.batch.append_ms), cursor.newest_ms)
+        cursor.sort_ms = np.maximum(np.maximum.accumulate(cursor.chunk.append_ms), cursor.newest_ms)
         cursor.newest_ms = int(cursor.sort_ms[-1])
 
-    def _write(self, cursors: Sequence[_Cursor], taken: Sequence[range]) -> None:
-        """Write rows of several partitions in order of append time."""
-        messages: list[bytes] = []
-        append_ms: list[int] = []
-        sort_ms: list[NDArray[np.int64]] = []
-        for cursor, rows in zip(cursors, taken, strict=True):
-            if cursor.batch is None or cursor.sort_ms is None:
-                continue
-            messages += [cursor.batch.message(row) for row in rows]
-            append_ms += cursor.batch.append_ms[rows.start : rows.stop].tolist()
-            sort_ms.append(cursor.sort_ms[rows.start : rows.stop])
-        order = np.argsort(np.concatenate(sort_ms), kind="stable").tolist()
-        block = MessageBlock.of([messages[at] for at in order])
-        newest_ms = max(append_ms)
+    def _write(self, taken: _Taken) -> None:
+        block = MessageBlock.of(taken.messages)
+        columns = decode_block(block, self._key, max(taken.append_ms))
+        stamps: dict[int, list[Header]] = {
+            ms: [(APPEND_MS_HEADER, b"%d" % ms)] for ms in set(taken.append_ms)
+        }
         self._writer.write(
             self._target,
-            [messages[at] for at in order],
-            message_keys(block, self._key, newest_ms),
-            choose_partitions(block, self._key, self._target_count, newest_ms).tolist(),
-            [[(APPEND_MS_HEADER, b"%d" % append_ms[at])] for at in order],
+            taken.messages,
+            keys_in(columns),
+            partitions_of(columns, block, self._target_count).tolist(),
+            [stamps[ms] for ms in taken.append_ms],
         )
 
     def _note(self) -> None:
@@ -297,11 +345,11 @@ def _rows_up_to(cursor: _Cursor, bound_ms: int) -> range:
 
 
 def _advance(cursor: _Cursor, count: int) -> None:
-    """Go past rows that were copied."""
-    if cursor.batch is None or count == 0:
+    """Go past rows that were taken."""
+    if cursor.chunk is None or count == 0:
         return
     cursor.row += count
-    cursor.next_offset = int(cursor.batch.offsets[cursor.row - 1]) + 1
-    if cursor.row == len(cursor.batch):
-        cursor.batch = None
+    cursor.next_offset = int(cursor.chunk.offsets[cursor.row - 1]) + 1
+    if cursor.row == len(cursor.chunk):
+        cursor.chunk = None
         cursor.sort_ms = None
