@@ -197,11 +197,11 @@ async def paced(
         )
 
     async def hold() -> None:
-        while True:
-            await eventually_async(lambda: not is_ready(), 150_000, "something to wait for")
+        while True:  # first of all whether it may go on: a stop amid a fault left it held
             exchange.running.clear()
             await eventually_async(is_ready, 150_000, "the source to have everything")
             exchange.running.set()
+            await eventually_async(lambda: not is_ready(), 150_000, "something to wait for")
 
     holding = asyncio.create_task(hold())
     try:
