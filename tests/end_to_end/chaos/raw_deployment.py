@@ -20,6 +20,7 @@ from swapstats.ports.swap_log import SwapLog
 from swapstats.settings import load
 from swapstats.stack.local_stack import LocalStack
 from swapstats.stack.process import ServerProcess
+from swapstats.testing.eventually import eventually
 from swapstats.wiring.transport import raw_transport, transport
 
 PARTITIONS = 4
@@ -29,6 +30,7 @@ BROKERS = ("broker-1", "broker-2", "broker-3")
 BATCH_EVENTS = 60
 BATCH_S = 0.1
 DELIVERY_MS = 20_000
+SHARED_MS = 120_000
 
 
 class RawMarket:
@@ -121,6 +123,15 @@ class RawDeployment:
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
+
+    def wait_until_shared(self) -> None:
+        """Wait until each preprocessor owns partitions."""
+
+        def is_shared() -> bool:
+            told = [role.events("partitions") for role in self._lives.values()]
+            return all(lines and lines[-1]["owned"] for lines in told)
+
+        eventually(is_shared, SHARED_MS, "both preprocessors to own partitions")
 
     def spare(self) -> bool:
         """True while every broker is there: one of three may go."""

@@ -108,10 +108,12 @@ def carry_out(
             continue
         next_s = now_s + chance.uniform(*GAP_S)
         kind, target = chance.choice(("kill", "pause")), chance.choice(targets)
+        if not done:  # an owner sleeps through its session in every run
+            kind, target = "pause", ROLES[0]
         seat = "broker" if target in BROKERS else target
         if free_s.get(seat, 0) > now_s or (seat == "broker" and not deployment.spare()):
             continue
-        is_zombie = target in ROLES and kind == "pause" and chance.random() < 0.6
+        is_zombie = target in ROLES and kind == "pause" and (not done or chance.random() < 0.6)
         length_s = chance.uniform(*(ZOMBIE_S if is_zombie else SHORT_S))
         say(f"{kind} {target} for {length_s:.1f} s")
         heapq.heappush(ends, (now_s + length_s, done.total(), deployment.hurt(kind, target)))
@@ -161,6 +163,7 @@ def survive(directory: Path, seed: int, seconds: float) -> None:
     try:
         with KillablePostgres() as postgres, RawDeployment(directory, seed, postgres) as deployment:
             deployment.market.start()
+            deployment.wait_until_shared()
             done = carry_out(deployment, seed, seconds, say)
             deployment.market.stop()
             say(f"{done.total()} outages: {dict(sorted(done.items()))}")
