@@ -18,6 +18,7 @@ from swapstats.model.raw_event import PoolSwap
 from swapstats.testing.eventually import eventually
 from swapstats.testing.evm.chain import DevChain
 from swapstats.testing.evm.faulty_rpc import FaultyRpc
+from swapstats.testing.evm.json_rpc import RpcFailure
 from swapstats.testing.evm.market import Market
 from swapstats.testing.evm.rpc_faults import HONEST, Fault, Provider
 from swapstats.testing.evm.story import MarketStory, StoryOptions
@@ -227,7 +228,10 @@ class EvmFuzz:
 
     def _raise_floor(self) -> None:
         """What a node has called final must not leave the chain, here as anywhere."""
-        final = self._chain.rpc.call("eth_getBlockByNumber", "finalized", False)
+        try:
+            final = self._chain.rpc.call("eth_getBlockByNumber", "finalized", False)
+        except RpcFailure:
+            return  # what go-ethereum says as long as there is none
         if final is not None:
             self.story.floor = max(self.story.floor, int(final["number"], 16))
 
