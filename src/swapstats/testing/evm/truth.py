@@ -3,16 +3,19 @@
 The decoding is slow, plain and by itself: it shares nothing with what it is there to check.
 """
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from swapstats.testing.evm.json_rpc import JsonRpc
+from swapstats.testing.eventually import eventually
+from swapstats.testing.evm.json_rpc import JsonRpc, RpcFailure
 from swapstats.testing.evm.keccak import topic
 
 V2_SWAP: Final = topic("Swap(address,uint256,uint256,uint256,uint256,address)")
 V3_SWAP: Final = topic("Swap(address,address,int256,int256,uint160,uint128,int24)")
 V4_SWAP: Final = topic("Swap(bytes32,address,int128,int128,uint160,uint128,int24,uint24)")
+ANSWER_MS_MAX: Final = 60_000
 _WORD_DIGITS: Final = 64
 
 
@@ -40,13 +43,28 @@ class TrueSwap:
 
 
 def canonical_swaps(rpc: JsonRpc) -> Counter[TrueSwap]:
-    """Ask a node for all swaps from the first block to the newest."""
+    """Ask a node for all swaps from the first block to the newest.
+
+    Raises:
+        TimeoutError: it does not tell them. Right after a reorg go-ethereum refuses for a moment:
+            its index of logs is being written again.
+    """
     asked = {
         "fromBlock": "0x0",
         "toBlock": "latest",
         "topics": [[V2_SWAP, V3_SWAP, V4_SWAP]],
     }
-    return Counter(decoded(log) for log in rpc.call("eth_getLogs", asked))
+
+    found: list[dict[str, Any]] = []
+
+    def is_told() -> bool:
+        with contextlib.suppress(RpcFailure):
+            found[:] = rpc.call("eth_getLogs", asked)
+            return True
+        return False
+
+    eventually(is_told, ANSWER_MS_MAX, "all logs of the chain")
+    return Counter(map(decoded, found))
 
 
 def decoded(log: dict[str, Any]) -> TrueSwap:
