@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import zstandard
 
+from swapstats.adapters.embedded.database import open_writer
 from swapstats.adapters.embedded.log import EmbeddedSwapLog
 from swapstats.adapters.embedded.log_reader import CorruptRange, EmbeddedSwapLogReader
-from swapstats.adapters.embedded.log_schema import group_id
+from swapstats.adapters.embedded.log_schema import LOG_KIND, group_id
 from swapstats.errors import InvariantBroken, StoreCorrupt, StoreError
 from swapstats.model.record import MessageBlock
 
@@ -194,3 +195,13 @@ def test_any_flipped_byte_is_found_or_harmless(log_path: Path) -> None:
                 leftover.unlink()
     print(outcomes)
     assert min(outcomes.values()) > 0
+
+
+def test_a_log_that_was_killed_while_it_was_made_is_none_yet(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    open_writer(path, LOG_KIND, "process").close()
+    with pytest.raises(StoreError, match="being made"):
+        EmbeddedSwapLogReader(path)
+    EmbeddedSwapLog(path, 2).close()
+    with contextlib.closing(EmbeddedSwapLogReader(path)) as reader:
+        assert reader.end_offsets() == [0, 0]

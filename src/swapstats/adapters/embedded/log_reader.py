@@ -34,7 +34,7 @@ from swapstats.adapters.embedded.log_schema import (
     read_extent,
     read_extents,
 )
-from swapstats.errors import InvariantBroken, OffsetGone, StoreCorrupt
+from swapstats.errors import InvariantBroken, OffsetGone, StoreCorrupt, StoreError
 from swapstats.model.record import RecordBatch
 
 GROUPS_CACHED_MAX: Final = 8
@@ -84,7 +84,7 @@ class EmbeddedSwapLogReader:
     Raises:
         StoreCorrupt: not a swap log, or damaged.
         StoreFormat: written by a newer version.
-        StoreError: there is no such file.
+        StoreError: there is no such file, or its writer is still making it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -92,10 +92,19 @@ class EmbeddedSwapLogReader:
         self._pool = ReadPool(path, LOG_KIND)
         self._cut_groups = _CutGroups()
         try:
-            self._partition_count = len(self._extents())
+            self._partition_count = self._count_partitions()
         except BaseException:
             self._pool.close()
             raise
+
+    def _count_partitions(self) -> int:
+        count = len(self._extents())
+        if not count:
+            raise StoreError(
+                f"Expected a swap log with partitions at {self._path}, was one that is being made, "
+                f"or whose writer was killed at it: start the writer (again)"
+            )
+        return count
 
     @property
     def partition_count(self) -> int:
