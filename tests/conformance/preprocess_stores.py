@@ -1,12 +1,11 @@
 """The adapters of the preprocessor's stores, by name, and the servers they need."""
 
-import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.conformance.postgres_server import PostgresServer
 
 from swapstats.adapters.embedded.candles import EmbeddedCandleStore
 from swapstats.adapters.embedded.states import EmbeddedStateStore
@@ -69,18 +68,10 @@ def running_redis(path: Path) -> Iterator[str]:
 
 
 def running_postgres() -> Iterator[str]:
-    """A real Postgres on a socket; gives its DSN.
-
-    It runs as a user of its own where the tests run as root, who could not enter pytest's folders.
-    """
+    """A real Postgres on a socket; gives its DSN."""
     pytest.importorskip("psycopg", reason="psycopg, the client of Postgres, is not installed")
-    pgserver = pytest.importorskip("pgserver", reason="pgserver, a Postgres, is not installed")
-    with tempfile.TemporaryDirectory(prefix="postgres-") as path:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            server = pgserver.get_server(f"{path}/data")
-        yield server.get_uri()
-        server.cleanup()
+    with PostgresServer() as server:
+        yield server.dsn
 
 
 def new_database(dsn: str, name: str) -> str:

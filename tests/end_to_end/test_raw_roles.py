@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.end_to_end.raw_logs import messages, records
 from tests.end_to_end.stack_roles import RoleProcess
 
 from swapstats.core.preprocess.preprocessor import Preprocessor
 from swapstats.errors import UsageError
 from swapstats.model.raw_event import PoolSwap
-from swapstats.model.record import RecordBatch
 from swapstats.ports.swap_log import SwapLogReader
 from swapstats.settings import Settings, load
 from swapstats.stack.anvil import FINALITY_DEPTH
@@ -97,20 +97,6 @@ class Roles:
     def close(self) -> None:
         for role in self.alive.values():
             role.close()
-
-
-def records(reader: SwapLogReader) -> Iterator[RecordBatch]:
-    for partition, end in enumerate(reader.end_offsets()):
-        at = reader.start_offsets()[partition]
-        while at < end:
-            batch = reader.read(partition, at, 1 << 20)
-            assert batch is not None
-            yield batch
-            at = batch.next_offset
-
-
-def messages(reader: SwapLogReader) -> list[bytes]:
-    return [batch.message(row) for batch in records(reader) for row in range(len(batch))]
 
 
 def contributing(raw: list[bytes]) -> Counter[TrueSwap]:

@@ -1,6 +1,10 @@
 """Who writes values in place of others, where several may believe that it is their turn."""
 
 from dataclasses import dataclass
+from typing import Final
+
+EPOCH_ZERO_S: Final = 1_704_067_200
+"""Where epochs that count time begin: 2024, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
-from tests.end_to_end.chaos.killable_postgres import KillablePostgres
+from tests.conformance.postgres_server import PostgresServer
 from tests.end_to_end.stack_roles import RoleProcess
 from tests.roles.preprocess.raw_events import MadeStream
 
@@ -83,7 +83,7 @@ class RawDeployment:
         ended: what ended by itself, with the end of its log.
     """
 
-    def __init__(self, directory: Path, seed: int, postgres: KillablePostgres) -> None:
+    def __init__(self, directory: Path, seed: int, postgres: PostgresServer) -> None:
         self.ended: list[str] = []
         self._directory = directory
         self._seed = seed

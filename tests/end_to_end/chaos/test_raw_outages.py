@@ -11,14 +11,15 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.end_to_end.chaos.killable_postgres import KillablePostgres
+from tests.conformance.postgres_server import PostgresServer
 from tests.end_to_end.chaos.raw_deployment import BROKERS, ROLES, SESSION_MS, RawDeployment
 from tests.end_to_end.chaos.report import Progress
+from tests.end_to_end.raw_logs import messages, records
 
 from swapstats.adapters.memory.token_prices import MemoryTokenPrices
 from swapstats.adapters.postgres.candles import PostgresCandleStore
@@ -26,7 +27,6 @@ from swapstats.adapters.redis.token_prices import RedisTokenPrices
 from swapstats.core.preprocess.preprocessor import Preprocessor
 from swapstats.errors import UsageError
 from swapstats.model.preprocessed import Candle, TokenPrice
-from swapstats.model.record import RecordBatch
 from swapstats.model.writer import Writer
 from swapstats.ports.swap_log import SwapLogReader
 from swapstats.settings import Settings
@@ -46,20 +46,6 @@ BROKER_REST_S = 14.0
 REST_S = 2.0
 
 
-def records(reader: SwapLogReader) -> Iterator[RecordBatch]:
-    for partition, end in enumerate(reader.end_offsets()):
-        at = 0
-        while at < end:
-            batch = reader.read(partition, at, 1 << 20)
-            assert batch is not None
-            yield batch
-            at = batch.next_offset
-
-
-def messages(reader: SwapLogReader) -> list[bytes]:
-    return [batch.message(row) for batch in records(reader) for row in range(len(batch))]
-
-
 @dataclass
 class Priced:
     """What one uninterrupted pricing of the raw log makes of it."""
@@ -72,16 +58,13 @@ class Priced:
 def priced_at_once(settings: Settings, reader: SwapLogReader) -> Priced:
     found, newest = Priced(), MemoryTokenPrices()
     tokens: set[str] = set()
-    for partition in range(len(reader.end_offsets())):
-        machine = Preprocessor(price_rules(settings))
-        for batch in records(reader):
-            if batch.partition != partition:
-                continue
-            made = machine.apply(batch)
-            found.swaps += made.swaps
-            found.candles |= {(candle.token, candle.minute_ms): candle for candle in made.candles}
-            newest.put(made.prices, Writer("once", 1))
-            tokens.update(price.token for price in made.prices)
+    machines = [Preprocessor(price_rules(settings)) for _ in reader.end_offsets()]
+    for batch in records(reader):
+        made = machines[batch.partition].apply(batch)
+        found.swaps += made.swaps
+        found.candles |= {(candle.token, candle.minute_ms): candle for candle in made.candles}
+        newest.put(made.prices, Writer("once", 1))
+        tokens.update(price.token for price in made.prices)
     found.candles = {place: candle for place, candle in found.candles.items() if candle.trades}
     found.prices = {token: newest.get(token) for token in tokens}
     return found
@@ -122,7 +105,7 @@ def carry_out(
     return done
 
 
-def expect_right(deployment: RawDeployment, postgres: KillablePostgres, say: Progress) -> None:
+def expect_right(deployment: RawDeployment, postgres: PostgresServer, say: Progress) -> None:
     """Wait until everything is priced, and compare all of it."""
     settings = deployment.settings
     with contextlib.ExitStack() as opened:
@@ -161,7 +144,7 @@ def survive(directory: Path, seed: int, seconds: float) -> None:
     print("seed", seed)
     say = Progress()
     try:
-        with KillablePostgres() as postgres, RawDeployment(directory, seed, postgres) as deployment:
+        with PostgresServer() as postgres, RawDeployment(directory, seed, postgres) as deployment:
             deployment.market.start()
             deployment.wait_until_shared()
             done = carry_out(deployment, seed, seconds, say)

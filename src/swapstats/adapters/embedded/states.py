@@ -17,6 +17,7 @@ from swapstats.adapters.embedded.database import (
 )
 from swapstats.errors import Fenced, StoreCorrupt
 from swapstats.model.saved_state import SavedState
+from swapstats.model.writer import EPOCH_ZERO_S
 
 STATE_KIND: Final = StoreKind(
     name="state store",
@@ -38,7 +39,6 @@ STATE_KIND: Final = StoreKind(
 EPOCH_UNIT_S: Final = 1
 """The first epoch counts units since EPOCH_ZERO_S, so that a store that was emptied gives no epoch
 again: nobody takes a partition over more often than that, all in all."""
-EPOCH_ZERO_S: Final = 1_704_067_200
 
 _PLACE: Final = struct.Struct("<3q")
 

@@ -44,12 +44,12 @@ from swapstats.adapters.redis.checkpoint_steps import (
 from swapstats.adapters.redis.connection import TIMEOUT_MS, Script
 from swapstats.errors import Fatal, Fenced, StoreError, Transient
 from swapstats.model.checkpoint import Checkpoint, CheckpointDelta, CheckpointHeader
+from swapstats.model.writer import EPOCH_ZERO_S
 
 EPOCH_MAX: Final = (1 << 21) - 1
 """Change numbers are `(epoch << 32) + n` and must stay exact where numbers have 53 bits."""
 EPOCH_UNIT_S: Final = 600
 """A first epoch counts units of this since 2024: enough for EPOCH_MAX until 2063."""
-_EPOCH_ZERO_S: Final = 1_704_067_200
 
 _ACQUIRE = Script("""
 local stored = tonumber(redis.call('GET', KEYS[1]) or '0')
@@ -118,7 +118,7 @@ class RedisCheckpointStore:
                     [self._reader.keys(shard).epoch],
                     self._epochs.get(shard, 0),
                     self._epoch_unit_s,
-                    _EPOCH_ZERO_S,
+                    EPOCH_ZERO_S,
                     EPOCH_MAX,
                 )
             )

@@ -7,10 +7,11 @@
 import contextlib
 from typing import Final
 
-from swapstats.adapters.embedded.states import EPOCH_UNIT_S, EPOCH_ZERO_S, expect_owner, state_crc
+from swapstats.adapters.embedded.states import EPOCH_UNIT_S, expect_owner, state_crc
 from swapstats.adapters.redis.connection import TIMEOUT_MS, RedisLine, Script, tagged
 from swapstats.errors import StoreCorrupt
 from swapstats.model.saved_state import SavedState
+from swapstats.model.writer import EPOCH_ZERO_S
 
 _SAVED: Final = ("saved_epoch", "next_offset", "crc", "blob")
 

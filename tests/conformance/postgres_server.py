@@ -13,8 +13,10 @@ from typing import Any, Self
 import pytest
 
 
-class KillablePostgres:
+class PostgresServer:
     """Postgres on a socket, as a context; what needs it is skipped where there is none.
+
+    It runs as a user of its own where the tests run as root, who could not enter pytest's folders.
 
     Attributes:
         dsn: where it is, in every life.
